@@ -1,0 +1,167 @@
+import { grow, KeySet, type SetOptions, type SharedKeys } from './keys.ts';
+import { TextSet, type SharedTexts } from './texts.ts';
+import { formatUuid, parseUuid, uuidKeyBytes, uuidTextBytes } from './uuid.ts';
+
+/** Longest ID, in bytes. */
+export const idBytesMax = 256;
+
+export interface IdSetOptions extends SetOptions {
+  /** IDs that differ only by ASCII case are one; the spelling that came first is kept. */
+  readonly ignoreCase?: boolean;
+}
+
+/** A finished set, for another thread: structured clone keeps the memory shared. */
+export interface SharedIds {
+  readonly keys: SharedKeys;
+  readonly texts: SharedTexts;
+  readonly kinds: Uint32Array;
+  readonly ignoreCase: boolean;
+}
+
+/**
+ * An exact set of byte-string IDs of 1 to 256 bytes. Canonical UUIDs take a 16-byte path, all others keep their bytes;
+ * equality is of bytes either way. An ID's reference is even for a UUID, odd for another, below `refs`; references do
+ * not grow in the order of addition, inOrder() does.
+ */
+export class IdSet {
+  readonly #ignoreCase: boolean;
+  readonly #shared: boolean;
+  readonly #key = new Uint8Array(uuidKeyBytes);
+  readonly #left = new Uint8Array(idBytesMax);
+  readonly #right = new Uint8Array(idBytesMax);
+  #keys: KeySet;
+  #texts: TextSet;
+  /** One bit an ID in the order of addition: 1 for a text. */
+  #kinds: Uint32Array;
+
+  constructor({ ignoreCase = false, ...options }: IdSetOptions = {}) {
+    this.#ignoreCase = ignoreCase;
+    this.#shared = options.shared ?? false;
+    this.#keys = new KeySet(options);
+    this.#texts = new TextSet(options);
+    this.#kinds = grow(new Uint32Array(0), 32, this.#shared);
+  }
+
+  /** What another thread needs to look up in this set; nothing may be added afterwards. */
+  share(): SharedIds {
+    const [keys, texts, kinds] = [this.#keys.share(), this.#texts.share(), this.#kinds];
+    return { keys, texts, kinds, ignoreCase: this.#ignoreCase };
+  }
+
+  static from({ keys, texts, kinds, ignoreCase }: SharedIds): IdSet {
+    const set = new IdSet({ ignoreCase, shared: true });
+    set.#keys = KeySet.from(keys);
+    set.#texts = TextSet.from(texts);
+    set.#kinds = kinds;
+    return set;
+  }
+
+  /** Whether other threads can look up in it. */
+  get shared(): boolean {
+    return this.#shared;
+  }
+
+  get size(): number {
+    return this.#keys.size + this.#texts.size;
+  }
+
+  /** Above every reference: the bits that a Marks for this set needs. */
+  get refs(): number {
+    return 2 * Math.max(this.#keys.size, this.#texts.size);
+  }
+
+  /** The reference of bytes[start, end), added if it was not there. Throws a RangeError for 0 or more than 256 bytes. */
+  add(bytes: Uint8Array, start = 0, end = bytes.length): number {
+    const length = end - start;
+    if (length < 1 || length > idBytesMax) throw new RangeError(`an ID has 1 to ${idBytesMax} bytes, not ${length}`);
+    const found = this.find(bytes, start, end);
+    if (found !== -1) return found;
+    const position = this.size;
+    if (position >= 32 * this.#kinds.length) this.#kinds = grow(this.#kinds, 2 * this.#kinds.length, this.#shared);
+    if (parseUuid(bytes, start, end, this.#key)) return keyRef(this.#keys.add(this.#key));
+    this.#kinds[position >>> 5]! |= 1 << (position & 31);
+    return textRef(this.#texts.add(bytes, start, end));
+  }
+
+  /** The reference of bytes[start, end), or -1. */
+  find(bytes: Uint8Array, start = 0, end = bytes.length): number {
+    if (this.#ignoreCase) return this.findIgnoringCase(bytes, start, end);
+    if (parseUuid(bytes, start, end, this.#key)) return keyRef(this.#keys.find(this.#key));
+    return textRef(this.#texts.find(bytes, start, end, false));
+  }
+
+  /** The reference of an ID that differs from bytes[start, end) at most by ASCII case, or -1. */
+  findIgnoringCase(bytes: Uint8Array, start = 0, end = bytes.length): number {
+    if (parseUuid(bytes, start, end, this.#key, true)) {
+      const ref = keyRef(this.#keys.find(this.#key));
+      if (ref !== -1) return ref;
+    }
+    // Not done yet: a UUID that was added in upper case is a text.
+    return this.#texts.size === 0 ? -1 : textRef(this.#texts.find(bytes, start, end, true));
+  }
+
+  /** All references, in the order of addition. */
+  *inOrder(): Generator<number> {
+    for (let position = 0, keys = 0, texts = 0; position < this.size; position++) {
+      const isText = (this.#kinds[position >>> 5]! >>> (position & 31)) & 1;
+      yield isText ? textRef(texts++) : keyRef(keys++);
+    }
+  }
+
+  /** Writes the ID's bytes to `out`, which must have room for 256, and returns where they end. */
+  write(ref: number, out: Uint8Array, at: number): number {
+    if (ref % 2 === 1) {
+      const text = this.#texts.bytes((ref - 1) / 2);
+      out.set(text, at);
+      return at + text.length;
+    }
+    this.#keys.write(ref / 2, this.#key, 0);
+    formatUuid(this.#key, 0, out, at);
+    return at + uuidTextBytes;
+  }
+
+  /** Byte order of two IDs by their references: negative, 0 or positive. */
+  compare(a: number, b: number): number {
+    const aEnd = this.write(a, this.#left, 0);
+    const bEnd = this.write(b, this.#right, 0);
+    for (let i = 0; i < aEnd && i < bEnd; i++) {
+      const difference = this.#left[i]! - this.#right[i]!;
+      if (difference !== 0) return difference;
+    }
+    return aEnd - bEnd;
+  }
+
+  /** The ID's bytes, as a copy. */
+  bytes(ref: number): Uint8Array {
+    const out = new Uint8Array(idBytesMax);
+    return out.slice(0, this.write(ref, out, 0));
+  }
+}
+
+function keyRef(index: number): number {
+  return index === -1 ? -1 : 2 * index;
+}
+
+function textRef(index: number): number {
+  return index === -1 ? -1 : 2 * index + 1;
+}
+
+/** Bits beside a set, one a reference. Threads may set bits of the same shared words at once. */
+export class Marks {
+  readonly words: Uint32Array;
+
+  /** Room for references below `refs`, or the words of another thread's marks. */
+  constructor(refs: number | Uint32Array, { shared = false }: SetOptions = {}) {
+    this.words = typeof refs === 'number' ? grow(new Uint32Array(0), Math.ceil(refs / 32), shared) : refs;
+  }
+
+  /** Sets the bit; true if it was this call that set it, in one thread only. */
+  set(ref: number): boolean {
+    const bit = 1 << (ref & 31);
+    return (Atomics.or(this.words, ref >>> 5, bit) & bit) === 0;
+  }
+
+  has(ref: number): boolean {
+    return ((this.words[ref >>> 5]! >>> (ref & 31)) & 1) === 1;
+  }
+}

@@ -1,0 +1,162 @@
+import { uuidKeyBytes } from './uuid.ts';
+
+/** How a set allocates and hashes; absent means plain memory and the whole hash. */
+export interface SetOptions {
+  /** Allocates SharedArrayBuffers, so that other threads can look up in the finished set. */
+  readonly shared?: boolean;
+  /** Bits of the hash that are used: 0 makes all IDs collide, for tests. */
+  readonly hashMask?: number;
+}
+
+/** Words of zeros, or the old words followed by zeros. */
+export function grow(old: Uint32Array, words: number, shared: boolean): Uint32Array {
+  const bytes = words * 4;
+  const grown = new Uint32Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+  grown.set(old);
+  return grown;
+}
+
+/** 32 bits of four words (MurmurHash3_x86_32 by Austin Appleby, public domain). */
+export function hashWords(a: number, b: number, c: number, d: number): number {
+  return finish(mix(mix(mix(mix(0, a), b), c), d));
+}
+
+function mix(hash: number, word: number): number {
+  const k = Math.imul(word, 0xcc9e2d51);
+  const h = hash ^ Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function finish(hash: number): number {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** bytes[at, at + 4) as a little-endian word on every machine, since the hash decides where a key is stored. */
+export function wordAt(bytes: Uint8Array, at: number): number {
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+}
+
+export interface SharedKeys {
+  readonly words: Uint32Array;
+  readonly slots: Uint32Array;
+  readonly size: number;
+}
+
+/**
+ * An exact set of 16-byte keys, in the order in which they came: 16 bytes a key and 5 to 11 of open-addressed table.
+ * The table holds positions, not keys, so no key (not the nil UUID either) is mistaken for an empty slot.
+ */
+export class KeySet {
+  readonly #shared: boolean;
+  readonly #hashMask: number;
+  #words: Uint32Array;
+  #slots: Uint32Array;
+  #size = 0;
+
+  constructor({ shared = false, hashMask = 0xffffffff }: SetOptions = {}) {
+    this.#shared = shared;
+    this.#hashMask = hashMask;
+    this.#words = grow(new Uint32Array(0), 64, shared);
+    this.#slots = grow(new Uint32Array(0), 32, shared);
+  }
+
+  /** What another thread needs to look up in this set; nothing may be added afterwards. */
+  share(): SharedKeys {
+    return { words: this.#words, slots: this.#slots, size: this.#size };
+  }
+
+  static from({ words, slots, size }: SharedKeys, options: SetOptions = {}): KeySet {
+    const set = new KeySet(options);
+    set.#words = words;
+    set.#slots = slots;
+    set.#size = size;
+    return set;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The index of key[at, at + 16), which is `size - 1` after the call if the key is new. */
+  add(key: Uint8Array, at = 0): number {
+    const slot = this.#slotOf(wordAt(key, at), wordAt(key, at + 4), wordAt(key, at + 8), wordAt(key, at + 12));
+    const found = this.#slots[slot]!;
+    if (found !== 0) return found - 1;
+    const index = this.#size++;
+    if (4 * this.#size > this.#words.length) this.#words = grow(this.#words, 2 * this.#words.length, this.#shared);
+    for (let i = 0; i < 4; i++) this.#words[4 * index + i] = wordAt(key, at + 4 * i);
+    this.#slots[slot] = this.#size;
+    if (4 * this.#size > 3 * this.#slots.length) this.#rehash();
+    return index;
+  }
+
+  /** The index of key[at, at + 16), or -1. */
+  find(key: Uint8Array, at = 0): number {
+    return (
+      this.#slots[this.#slotOf(wordAt(key, at), wordAt(key, at + 4), wordAt(key, at + 8), wordAt(key, at + 12))]! - 1
+    );
+  }
+
+  /** Writes the key at `index` to out[at, at + 16). */
+  write(index: number, out: Uint8Array, at: number): void {
+    for (let i = 0; i < uuidKeyBytes; i++) out[at + i] = this.#words[4 * index + (i >> 2)]! >>> (8 * (i & 3));
+  }
+
+  /** The slot that holds the key, or the empty one where it belongs. */
+  #slotOf(a: number, b: number, c: number, d: number): number {
+    const words = this.#words;
+    const slots = this.#slots;
+    const last = slots.length - 1;
+    for (let slot = hashWords(a, b, c, d) & this.#hashMask & last; ; slot = (slot + 1) & last) {
+      const found = slots[slot]!;
+      if (found === 0) return slot;
+      const at = 4 * (found - 1);
+      if (
+        words[at] === a >>> 0 &&
+        words[at + 1] === b >>> 0 &&
+        words[at + 2] === c >>> 0 &&
+        words[at + 3] === d >>> 0
+      ) {
+        return slot;
+      }
+    }
+  }
+
+  #rehash(): void {
+    const words = this.#words;
+    this.#slots = grow(new Uint32Array(0), 2 * this.#slots.length, this.#shared);
+    for (let index = 0; index < this.#size; index++) {
+      const at = 4 * index;
+      this.#slots[this.#slotOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)] = index + 1;
+    }
+  }
+}
+
+/**
+ * The keys (16 bytes each) in byte order within ascending groups (one group when absent). A radix sort from the last
+ * digit, whose cost does not depend on the keys: nobody can send a bad case.
+ */
+export function sortKeys(keys: Uint8Array, groupOf?: (keys: Uint8Array, at: number) => number): Uint8Array {
+  const count = keys.length / uuidKeyBytes;
+  let order = Uint32Array.from({ length: count }, (_, index) => index * uuidKeyBytes);
+  let next = new Uint32Array(count);
+  const pass = (digits: number, digitOf: (at: number) => number): void => {
+    const starts = new Uint32Array(digits + 1);
+    for (const at of order) starts[digitOf(at) + 1]!++;
+    for (let digit = 0; digit < digits; digit++) starts[digit + 1]! += starts[digit]!;
+    for (const at of order) next[starts[digitOf(at)]!++] = at;
+    [order, next] = [next, order];
+  };
+  for (let i = uuidKeyBytes - 2; i >= 0; i -= 2) pass(0x10000, (at) => (keys[at + i]! << 8) | keys[at + i + 1]!);
+  if (groupOf) {
+    let groups = 0;
+    for (const at of order) groups = Math.max(groups, groupOf(keys, at) + 1);
+    pass(groups, (at) => groupOf(keys, at));
+  }
+  const sorted = new Uint8Array(keys.length);
+  order.forEach((at, index) => sorted.set(keys.subarray(at, at + uuidKeyBytes), index * uuidKeyBytes));
+  return sorted;
+}

@@ -1,0 +1,340 @@
+/**
+ * Decisions of the reconciliation: which window, which logs count, how the work is cut, who may notify. Pure: time
+ * comes in as an argument, effects are in store.ts.
+ */
+
+import { costOf } from '../../engines/estimate/cost.ts';
+
+/** A notification is logged at most this long after the signature; a promise of the notification service. */
+export const sendDelayMaxMs = 15 * 60_000;
+
+/** Signed documents are spread over these partitions of the sparse index: room for 8,000 signatures a second. */
+export const signedShards = ['0', '1', '2', '3', '4', '5', '6', '7'] as const;
+
+/** Logs of at most this many bytes are one worker's work: maps would cost more than they save. */
+export const oneWorkerBytesMax = 256 * 2 ** 20;
+
+/** A unit's footer names the servers that it read, and Step Functions hands a child at most 256 KiB of input. */
+export const objectsPerUnitMax = 200;
+
+const unitBytesMin = 8 * 2 ** 20;
+const unitBytesMax = 128 * 2 ** 20;
+/** Plan for this many log units, as long as they stay between the two sizes above. */
+const unitsWanted = 64;
+/** No log line that carries an ID is shorter; bounds how many keys a log can hold. */
+const lineBytesMin = 64;
+const keyBytes = 16;
+/** A reducer holds one partition of A and B in memory, and as much again to merge it. */
+const partitionBytesMax = 32 * 2 ** 20;
+const partitionsMin = 4;
+/** The list of partitions travels in the state machine's state, which holds 256 KiB. */
+const partitionsMax = 1024;
+/** Compressed logs are taken to hold this many times their size. */
+const compressionRatio = 8;
+
+const dayMs = 86_400_000;
+const windowMaxMs = 35 * dayMs;
+
+/**
+ * The shard of the sparse index that a signed document belongs to: the last three bits of its UUID. Throws a RangeError
+ * for an ID that has none, since a document without a shard would be neither found nor missed.
+ */
+export function signedShard(documentId: string): string {
+  const shard = signedShards[Number.parseInt(documentId.slice(-1), 16) % signedShards.length];
+  if (shard === undefined) throw new RangeError(`document ID ${JSON.stringify(documentId)} is no UUID: give it one`);
+  return shard;
+}
+
+/** A run as it was asked for: A is what was signed in [fromMs, toMs), epoch milliseconds. */
+export interface RunRequest {
+  readonly runId: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Go on when logs are missing, and mark the result partial. */
+  readonly allowPartial: boolean;
+  /** Above this many bytes of logs the work is mapped. */
+  readonly oneWorkerBytesMax: number;
+}
+
+export type Refusable<T> = { readonly do: 'go on'; readonly with: T } | { readonly do: 'refuse'; readonly because: string };
+
+/** The run must stop, and why: the state machine's error and cause. */
+export class RunRefused extends Error {
+  override readonly name = 'RunRefused';
+}
+
+/** The night's window, from the instant at which the schedule fired: the whole UTC day before. */
+export function nightlyWindow(scheduledAtMs: number): Pick<RunRequest, 'runId' | 'fromMs' | 'toMs'> {
+  const toMs = Math.floor(scheduledAtMs / dayMs) * dayMs;
+  return { runId: `nightly-${new Date(toMs - dayMs).toISOString().slice(0, 10)}`, fromMs: toMs - dayMs, toMs };
+}
+
+/** A window that is not settled yet would count notifications as missed that are merely on their way. */
+export function checkWindow(request: RunRequest, nowMs: number): Refusable<RunRequest> {
+  const { fromMs, toMs } = request;
+  if (fromMs >= toMs) {
+    return refuse(`window from ${iso(fromMs)} to ${iso(toMs)} is empty: give a "from" before "to"`);
+  }
+  if (toMs - fromMs > windowMaxMs) {
+    return refuse(`window from ${iso(fromMs)} to ${iso(toMs)} is longer than 35 days: run it in parts`);
+  }
+  if (toMs > nowMs - sendDelayMaxMs) {
+    return refuse(
+      `"to" ${iso(toMs)} is less than ${sendDelayMaxMs / 60_000} minutes past: notifications may still be on their way; ` +
+        `start again after ${iso(toMs + sendDelayMaxMs)}, or give an earlier "to"`,
+    );
+  }
+  return { do: 'go on', with: request };
+}
+
+/** One log file, pinned to the version that the plan saw. */
+export interface LogObject {
+  readonly key: string;
+  readonly versionId: string;
+  readonly bytes: number;
+}
+
+/** `logs/<server>/<yyyy>/<mm>/<dd>/<file>`, or nothing when a key is not of that form. */
+export function parseLogKey(key: string): { readonly server: string; readonly day: string } | undefined {
+  const match = /^logs\/([^/]+)\/(\d{4})\/(\d{2})\/(\d{2})\/[^/]+$/.exec(key);
+  return match === null ? undefined : { server: match[1]!, day: `${match[2]}/${match[3]}/${match[4]}` };
+}
+
+/** The UTC days, as `yyyy/mm/dd`, on which notifications of the window can be logged. */
+export function logDays(fromMs: number, toMs: number): readonly string[] {
+  const first = Math.floor(fromMs / dayMs);
+  const last = Math.floor((toMs + sendDelayMaxMs) / dayMs);
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    new Date((first + index) * dayMs).toISOString().slice(0, 10).replaceAll('-', '/'),
+  );
+}
+
+/** The time of the last dated line in the end of a log, in epoch milliseconds, or nothing when no line has a date. */
+export function lastLineMs(tail: Uint8Array): number | undefined {
+  let last: number | undefined;
+  // The first line of a tail may have lost its beginning, and then does not look like a date.
+  for (const [, date] of Buffer.from(tail.buffer, tail.byteOffset, tail.length).toString('latin1').matchAll(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)[ \t]/gm)) {
+    const ms = Date.parse(date!);
+    if (ms > (last ?? -Infinity)) last = ms;
+  }
+  return last;
+}
+
+/** What is wrong with a server's logs. */
+export interface Gap {
+  readonly server: string;
+  readonly because: string;
+}
+
+/** Servers with a day on which they have no log at all, or only empty ones. */
+export function findMissingLogs(
+  servers: readonly string[],
+  days: readonly string[],
+  objects: readonly LogObject[],
+): readonly Gap[] {
+  const bytes = new Map<string, number>();
+  for (const object of objects) {
+    const parsed = parseLogKey(object.key);
+    if (parsed === undefined) continue;
+    const id = `${parsed.server}/${parsed.day}`;
+    bytes.set(id, (bytes.get(id) ?? 0) + object.bytes);
+  }
+  return servers.flatMap((server) => {
+    const day = days.find((one) => (bytes.get(`${server}/${one}`) ?? 0) === 0);
+    if (day === undefined) return [];
+    return [{ server, because: bytes.has(`${server}/${day}`) ? `its log of ${day} is empty` : `no log of ${day}` }];
+  });
+}
+
+/** Servers whose last logged line is older than the last notification that the window may have caused. */
+export function findShortLogs(
+  servers: readonly string[],
+  lastLineMs: ReadonlyMap<string, number>,
+  toMs: number,
+): readonly Gap[] {
+  const needed = toMs + sendDelayMaxMs;
+  return servers.flatMap((server) => {
+    const reached = lastLineMs.get(server);
+    if (reached !== undefined && reached >= needed) return [];
+    const until = reached === undefined ? 'holds no dated line' : `ends at ${iso(reached)}`;
+    return [{ server, because: `its log ${until}, before ${iso(needed)}` }];
+  });
+}
+
+const gapsNamedMax = 20;
+
+/** Each gap would cause a flood of false re-sends, so a run with gaps stops unless partial results were allowed. */
+export function checkGaps(gaps: readonly Gap[], servers: number, allowPartial: boolean): Refusable<readonly Gap[]> {
+  if (gaps.length === 0 || allowPartial) return { do: 'go on', with: gaps };
+  const named = gaps.slice(0, gapsNamedMax).map(({ server, because }) => `${server} (${because})`);
+  const more = gaps.length > gapsNamedMax ? `, and ${gaps.length - gapsNamedMax} more` : '';
+  return refuse(
+    `logs of ${gaps.length} of ${servers} servers are not complete: ${named.join(', ')}${more}; ` +
+      'ship them and start again, or give "allowPartial": true and have the result marked partial',
+  );
+}
+
+/** What one worker does: read some logs, or one shard of the signed documents. */
+export type Unit =
+  | { readonly name: string; readonly kind: 'logs'; readonly bytes: number; readonly objects: readonly LogObject[] }
+  | { readonly name: string; readonly kind: 'signed'; readonly shards: readonly string[] };
+
+/** Everything that a run reads, pinned. Created once for a run; a repeated run takes it as it is. */
+export interface Manifest {
+  readonly request: RunRequest;
+  readonly plannedAtMs: number;
+  readonly servers: readonly string[];
+  /** Servers that log but that nobody expects: their logs count, and the report names them. */
+  readonly unexpectedServers: readonly string[];
+  /** Gaps that the request allowed. */
+  readonly gaps: readonly Gap[];
+  readonly logBytes: number;
+  readonly logObjects: number;
+  readonly mode: 'one worker' | 'maps';
+  readonly partitions: number;
+  readonly units: readonly Unit[];
+}
+
+export type Cut = Pick<Manifest, 'mode' | 'logBytes' | 'logObjects' | 'partitions' | 'units'>;
+
+/**
+ * Cuts the run into units. One worker gets all of A and all logs; for maps, each shard of A is a unit, and the logs are
+ * packed evenly, largest first.
+ */
+export function cutIntoUnits(objects: readonly LogObject[], oneWorkerMax: number): Cut {
+  const logBytes = objects.reduce((sum, { bytes }) => sum + bytes, 0);
+  const whole = { logBytes, logObjects: objects.length };
+  if (logBytes <= oneWorkerMax) {
+    const logs = packLogs(objects, 1);
+    return { mode: 'one worker', ...whole, partitions: 1, units: [{ name: 'signed', kind: 'signed', shards: signedShards }, ...logs] };
+  }
+  const unitBytes = Math.min(unitBytesMax, Math.max(unitBytesMin, Math.ceil(logBytes / unitsWanted)));
+  const keysMax = (logBytes * (objects.some(({ key }) => isCompressed(key)) ? compressionRatio : 1)) / lineBytesMin;
+  return {
+    mode: 'maps',
+    ...whole,
+    partitions: Math.min(partitionsMax, Math.max(partitionsMin, Math.ceil((keysMax * keyBytes) / partitionBytesMax))),
+    units: [
+      ...signedShards.map((shard) => ({ name: `signed-${shard}`, kind: 'signed' as const, shards: [shard] })),
+      ...packLogs(objects, Math.ceil(logBytes / unitBytes)),
+    ],
+  };
+}
+
+/** Longest-processing-time packing (Graham 1969): the fullest unit is at most a third over the best possible. */
+function packLogs(objects: readonly LogObject[], unitsAtLeast: number): readonly Unit[] {
+  const count = Math.max(unitsAtLeast, Math.ceil(objects.length / objectsPerUnitMax));
+  const bins = Array.from({ length: count }, () => ({ bytes: 0, objects: [] as LogObject[] }));
+  // Ties fall to the key, so that the same listing is always cut the same way.
+  const largestFirst = objects.toSorted((a, b) => b.bytes - a.bytes || (a.key < b.key ? -1 : 1));
+  for (const object of largestFirst) {
+    let emptiest: (typeof bins)[number] | undefined;
+    for (const bin of bins) {
+      if (bin.objects.length < objectsPerUnitMax && (emptiest === undefined || bin.bytes < emptiest.bytes)) emptiest = bin;
+    }
+    emptiest!.bytes += object.bytes;
+    emptiest!.objects.push(object);
+  }
+  return bins
+    .filter(({ objects: packed }) => packed.length > 0)
+    .map(({ bytes, objects: packed }, index) => ({
+      name: `logs-${String(index).padStart(5, '0')}`,
+      kind: 'logs' as const,
+      bytes,
+      objects: packed.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    }));
+}
+
+function isCompressed(key: string): boolean {
+  return /\.(gz|zst)$/.test(key);
+}
+
+/** What the store knows of a document's re-sent notification. */
+export interface Claim {
+  readonly state: 'claimed' | 'notified';
+  readonly owner: string;
+  readonly leaseUntilMs: number;
+}
+
+export type ClaimDecision =
+  | { readonly do: 'nothing'; readonly because: 'notified already' }
+  | { readonly do: 'wait'; readonly because: 'another worker holds the claim' };
+
+/** What a worker whose claim was refused does, given what it found. */
+export function afterRefusedClaim(found: Claim): ClaimDecision {
+  return found.state === 'notified'
+    ? { do: 'nothing', because: 'notified already' }
+    : { do: 'wait', because: 'another worker holds the claim' };
+}
+
+/**
+ * What a run costs at list prices, in USD: Lambda's work by what the workers measured, requests by counting what the
+ * steps do. Sending again is not in it.
+ */
+export function runCostUsd(
+  { units, partitions, servers, request, mode }: Manifest,
+  used: { readonly gbSeconds: number; readonly readUnits: number; readonly missed: number },
+): number {
+  const children = mode === 'maps' ? units.length + partitions : 0;
+  const listings = servers.length * logDays(request.fromMs, request.toMs).length;
+  const objects = units.reduce((sum, unit) => sum + (unit.kind === 'logs' ? unit.objects.length : 0), 0);
+  return costOf({
+    'lambda.gbSeconds': used.gbSeconds,
+    'lambda.requests': children + 4,
+    // A child of a Standard map starts, runs its task and ends.
+    'stepFunctions.transitions': 3 * children + 8,
+    's3.putRequests': listings + units.length + 2 * partitions + 5,
+    // A unit looks for itself and reads the manifest; a footer a unit; a slice of each unit for each partition.
+    's3.getRequests': servers.length + objects + 3 * units.length + partitions * (units.length + 4),
+    'dynamodb.readUnits': used.readUnits,
+    'sqs.requests': Math.ceil(used.missed / 10),
+  }).usd;
+}
+
+/** The line that a person reads. */
+export function reportLine(report: Report): string {
+  const partial = report.complete ? '' : ` PARTIAL: logs of ${report.missingLogs.length} servers are missing or short.`;
+  return (
+    `${report.runId}: ${count(report.missed)} of ${count(report.signed)} signed documents were never notified ` +
+    `(${count(report.logs)} logs, ${count(report.lines)} lines, ${count(report.matched)} matched, ` +
+    `${count(report.duplicates)} duplicates, ${count(report.unreadableLines)} unreadable) ` +
+    `in ${(report.durationMs / 1000).toFixed(1)} s for ${report.costUsd.toFixed(4)} USD.${partial}`
+  );
+}
+
+export interface Report {
+  readonly runId: string;
+  readonly from: string;
+  readonly to: string;
+  /** Distinct documents signed in the window. */
+  readonly signed: number;
+  /** Log objects read. */
+  readonly logs: number;
+  readonly lines: number;
+  /** Lines that gave an ID. */
+  readonly matched: number;
+  /** Lines with the success marker that gave none. */
+  readonly unreadableLines: number;
+  /** Matched lines beyond the first of their ID. */
+  readonly duplicates: number;
+  readonly missed: number;
+  readonly complete: boolean;
+  readonly missingLogs: readonly Gap[];
+  readonly unexpectedServers: readonly string[];
+  readonly workers: number;
+  readonly durationMs: number;
+  /** Lambda, S3, DynamoDB and SQS requests of this run at list prices; re-sending is not in it. */
+  readonly costUsd: number;
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function refuse(because: string): { readonly do: 'refuse'; readonly because: string } {
+  return { do: 'refuse', because };
+}

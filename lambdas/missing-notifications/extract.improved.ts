@@ -1,0 +1,18 @@
+import { systemClock } from '../kit/clock.ts';
+import { readEnv } from '../kit/env.ts';
+import { run } from '../kit/run.ts';
+import { extractVariables } from './env.ts';
+import { extract, type ExtractItem } from './steps.ts';
+import { documents, logs, runFiles } from './store.ts';
+
+const env = readEnv(extractVariables);
+const sources = {
+  documents: documents(env.documentsTable),
+  logs: logs(env.logsBucket),
+};
+const files = runFiles(env.runsBucket);
+
+/** A child of the extracting map: one unit. */
+export const handler = run(async ({ runId, unit }: ExtractItem, { memoryLimitInMB }): Promise<void> => {
+  await extract(unit, { ...sources, files: files(runId), clock: systemClock, memoryMb: Number(memoryLimitInMB) });
+});

@@ -1,0 +1,133 @@
+/** What `proof.ts` of a question exports, and what `designs prove` hands it. */
+
+/** S read off the templates, E on the deployed handlers, M in a seeded model, B timed beside peers. Never mixed up. */
+export type Tier = 'synth' | 'emulator' | 'model' | 'bench';
+
+/** What a measured number must be. `any` records a trade-off's other side without judging it. */
+export type Bar =
+  | { readonly exactly: number }
+  | { readonly above: number }
+  | { readonly below: number }
+  | { readonly atLeast: number }
+  | { readonly atMost: number }
+  | { readonly any: true };
+
+interface PropertyHead {
+  /** As the points of question.ts name it. */
+  readonly name: string;
+  /** Such as `documents` or `sends per document`. */
+  readonly unit: string;
+  /** The points that this property proves. */
+  readonly points: readonly number[];
+  readonly tier: Tier;
+}
+
+/** A measured claim: its bars stand under the variants' names, beside the head. */
+export type Property<Variant extends string = 'naive' | 'improved'> = PropertyHead & { readonly [V in Variant]: Bar };
+
+/** `small` is for ablations and quick tests, `default` for `designs prove`, `full` the question's real load. */
+export type Scale = 'small' | 'default' | 'full';
+
+/** One deployed variant, as the workload sees it. The same workload code gets each in turn. */
+export interface Target {
+  readonly variant: string;
+  /** CloudFormation outputs of all the variant's stacks, by output key. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** Synthesised templates, by role (`main` for the first). */
+  readonly templates: Readonly<Record<string, Template>>;
+  /** Constructor argument for every AWS SDK client: region, credentials and endpoint of the emulator or the account. */
+  readonly aws: AwsConfig;
+  readonly seed: number;
+  readonly scale: Scale;
+  readonly faults: FaultControl;
+  /** What the variant's functions (and these Step Functions executions) used since then (epoch ms), read off their logs. */
+  usage(sinceMs: number, executions?: readonly string[]): Promise<Usage>;
+  /** A line of progress: what is happening, without the variant's name. */
+  readonly say: (text: string) => void;
+}
+
+export interface AwsConfig {
+  readonly region: string;
+  readonly endpoint?: string;
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string };
+}
+
+export interface Template {
+  readonly Resources: Readonly<Record<string, TemplateResource>>;
+  readonly Outputs?: Readonly<Record<string, unknown>>;
+  readonly [section: string]: unknown;
+}
+
+export interface TemplateResource {
+  readonly Type: string;
+  readonly Properties?: Readonly<Record<string, unknown>>;
+  readonly [attribute: string]: unknown;
+}
+
+/**
+ * A fault at an exact AWS call of one function: `crash` ends the process (before the call leaves, or after it
+ * committed), `lose-reply` lets the call commit and tells the SDK that the connection broke, `fail` answers with
+ * `error` without making the call.
+ */
+export interface Fault {
+  /** SDK operation, such as `PutObject`, or `*`. */
+  readonly call: string;
+  readonly kind: 'crash-before' | 'crash-after' | 'lose-reply' | 'fail';
+  /** Error name for `fail`, such as `ThrottlingException`. */
+  readonly error?: string;
+  /** Only the nth matching call (1-based) of an invocation; every matching call when absent. */
+  readonly nth?: number;
+  /** Share of the matching calls that are hit, chosen by the seed, the request id and the call's index; 1 when absent. */
+  readonly share?: number;
+  /** At most so many hits in one execution environment; unbounded when absent. */
+  readonly times?: number;
+}
+
+export interface FaultControl {
+  /** Arms faults in the deployed function whose physical name an output or the template gives; replaces what was armed. */
+  arm(functionName: string, faults: readonly Fault[]): Promise<void>;
+  /** Takes all faults away from the function, or from every function when absent. */
+  disarm(functionName?: string): Promise<void>;
+  /** How often each fault fired so far: read from the functions' logs. */
+  fired(): Promise<readonly { readonly functionName: string; readonly fault: Fault; readonly hits: number }[]>;
+}
+
+/** Numbers by property name. Every property of the proof must be there. */
+export type Measured = Readonly<Record<string, number>>;
+
+export interface Proof<Variant extends string = 'naive' | 'improved'> {
+  readonly properties: readonly Property<Variant>[];
+  /** Drives the one workload against the target and measures every property. Must not branch on the variant's name. */
+  measure(target: Target): Promise<Measured>;
+}
+
+/** What a variant used during a proof run. The estimates price these units. */
+export interface Usage {
+  readonly invocations: number;
+  /** Wall milliseconds inside the handlers. */
+  readonly handlerMs: number;
+  /** AWS calls by `service.Operation`. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** DynamoDB ConsumedCapacity, in units. */
+  readonly readUnits: number;
+  readonly writeUnits: number;
+  /** SQS messages sent, received, deleted. */
+  readonly messages: Readonly<{ sent: number; received: number; deleted: number }>;
+  /** S3 object bytes. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Peak resident memory (VmHWM) in kB of any environment of a function, by physical name; those that ran only. */
+  readonly peakMemoryKb: Readonly<Record<string, number>>;
+  /** Step Functions state transitions, of executions and their Map Runs' children. */
+  readonly stateTransitions: number;
+}
+
+/** True when the measured number meets the bar. */
+export function meets(bar: Bar, measured: number): boolean {
+  if ('exactly' in bar) return measured === bar.exactly;
+  if ('above' in bar) return measured > bar.above;
+  if ('below' in bar) return measured < bar.below;
+  if ('atLeast' in bar) return measured >= bar.atLeast;
+  if ('atMost' in bar) return measured <= bar.atMost;
+  return Number.isFinite(measured);
+}

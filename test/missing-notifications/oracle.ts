@@ -1,0 +1,53 @@
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import type { LogFile, SeededDocument } from '../../clients/missing-notifications/servers.ts';
+
+/** What a run must find, computed in the slowest and most obvious way. */
+export interface Answer {
+  readonly signed: number;
+  readonly logs: number;
+  readonly lines: number;
+  readonly matched: number;
+  readonly unreadableLines: number;
+  readonly duplicates: number;
+  /** Sorted. */
+  readonly missed: readonly string[];
+}
+
+const success = /notification\.sent .*?[ ]doc=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: |$)/;
+
+/** A - B by a regular expression a line and a set of strings. A is what was signed in [fromMs, toMs). */
+export function bruteForce(
+  documents: readonly SeededDocument[],
+  logs: readonly LogFile[],
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): Answer {
+  const lines = logs.flatMap(({ body }) => linesOf(body));
+  const ids = lines.flatMap((line) => success.exec(line)?.[1] ?? []);
+  const logged = new Set(ids);
+  const signed = documents
+    .filter(({ signedAtMs }) => signedAtMs !== undefined && signedAtMs >= fromMs && signedAtMs < toMs)
+    .map(({ documentId }) => documentId);
+  return {
+    signed: new Set(signed).size,
+    logs: logs.length,
+    lines: lines.length,
+    matched: ids.length,
+    unreadableLines: lines.filter((line) => line.includes('notification.sent') && !success.test(line)).length,
+    duplicates: ids.length - logged.size,
+    missed: signed.filter((id) => !logged.has(id)).toSorted(),
+  };
+}
+
+/** Lines of a log, decompressed, one character a byte, without their ends. */
+export function linesOf(body: Buffer): readonly string[] {
+  const lines = plainOf(body).toString('latin1').split('\n');
+  // What follows the last line's end is no line.
+  if (lines.at(-1) === '') lines.pop();
+  return lines.map((line) => line.replace(/\r$/, ''));
+}
+
+export function plainOf(body: Buffer): Buffer {
+  if (body[0] === 0x1f && body[1] === 0x8b) return gunzipSync(body);
+  if (body.length >= 4 && body.readUInt32LE(0) === 0xfd2fb528) return zstdDecompressSync(body);
+  return body;
+}

@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { AwsConfig } from '../../../lib/kit/proof.ts';
+import { startEmulator } from '../../../tools/emulator/emulator.ts';
+import { createFunction, invoke } from './function.ts';
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+function isAlive(processOrGroup: number): boolean {
+  try {
+    process.kill(processOrGroup, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function untilGone(pid: number): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while ((isAlive(pid) || isAlive(-pid)) && Date.now() < deadline) await delay(20);
+}
+
+async function createTable(aws: AwsConfig, name: string): Promise<void> {
+  await new DynamoDBClient(aws).send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  );
+}
+
+describe('startEmulator', () => {
+  it('enforces IAM: keys that nobody granted anything are refused', async () => {
+    const { aws, stop } = await startEmulator();
+    try {
+      await expect(createTable(aws, 'granted')).resolves.toBeUndefined();
+      const stranger = {
+        ...aws,
+        credentials: { accessKeyId: 'AKIASTRANGER', secretAccessKey: 'none' },
+        maxAttempts: 1,
+      };
+      await expect(createTable(stranger, 'refused')).rejects.toThrow(/security token|not authorized|denied/i);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('runs handlers on the Node that runs us, and ends them with itself', async () => {
+    const { aws, pid, stop } = await startEmulator();
+    await createFunction(aws, {
+      name: 'version',
+      code: 'exports.handler = async () => ({ node: process.version, pid: process.pid });',
+    });
+    const worker = await invoke<{ node: string; pid: number }>(aws, 'version');
+    expect(worker.node).toBe(process.version);
+    expect(isAlive(worker.pid)).toBe(true);
+    await stop();
+    await untilGone(worker.pid);
+    expect([isAlive(worker.pid), isAlive(pid!), isAlive(-pid!)]).toEqual([false, false, false]);
+  });
+
+  it('shares nothing between two that run at once', async () => {
+    const [one, two] = await Promise.all([startEmulator(), startEmulator()]);
+    try {
+      expect(one.endpoint).not.toBe(two.endpoint);
+      await createTable(one.aws, 'mine');
+      expect((await new DynamoDBClient(one.aws).send(new ListTablesCommand({}))).TableNames).toEqual(['mine']);
+      expect((await new DynamoDBClient(two.aws).send(new ListTablesCommand({}))).TableNames).toEqual([]);
+    } finally {
+      await Promise.all([one.stop(), two.stop()]);
+    }
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const)('ends when its owner ends by %s', async (signal) => {
+    const owner = spawn(process.execPath, [join(import.meta.dirname, 'holder.ts')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string];
+    const { endpoint, pid } = JSON.parse(line) as { endpoint: string; pid: number };
+    expect((await fetch(`${endpoint}/_ministack/health`)).status).toBe(200);
+    owner.kill(signal);
+    await once(owner, 'exit');
+    await untilGone(pid);
+    expect(isAlive(pid)).toBe(false);
+    await expect(fetch(endpoint)).rejects.toThrow('fetch failed');
+  });
+
+  it('uses what AWS_ENDPOINT_URL names, starts nothing and stops nothing', async () => {
+    const theirs = createServer((_, response) => response.end('theirs')).listen(0, '127.0.0.1');
+    await once(theirs, 'listening');
+    const endpoint = `http://127.0.0.1:${(theirs.address() as { port: number }).port}`;
+    vi.stubEnv('AWS_ENDPOINT_URL', endpoint);
+    vi.stubEnv('AWS_REGION', 'eu-west-1');
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'key');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    vi.stubEnv('AWS_SESSION_TOKEN', '');
+    const emulator = await startEmulator();
+    expect(emulator.pid).toBeUndefined();
+    expect(emulator.aws).toEqual({
+      region: 'eu-west-1',
+      endpoint,
+      credentials: { accessKeyId: 'key', secretAccessKey: 'secret' },
+    });
+    await emulator.stop();
+    expect(await (await fetch(endpoint)).text()).toBe('theirs');
+    theirs.close();
+  });
+});

@@ -1,0 +1,107 @@
+import { defineCommand, type ArgsDef } from 'citty';
+
+import { valuesOf } from '../cli/arguments.ts';
+import { findMissing, type MissingOptions, type MissingReport } from './find.ts';
+import { checkOut, writeStream, writeWhole } from './output.ts';
+
+const definitions = {
+  signed: {
+    type: 'string',
+    valueHint: 'FILE|-',
+    required: true,
+    description: 'signed IDs, one a line; - reads standard input',
+  },
+  column: { type: 'string', valueHint: 'NAME', description: 'the signed file is CSV with a header row: its ID column' },
+  field: { type: 'string', valueHint: 'NAME', description: 'the signed file is NDJSON: its ID field, such as doc.id' },
+  logs: {
+    type: 'string',
+    valueHint: 'GLOB…',
+    required: true,
+    description: 'files, directories, globs, as many as you like: plain, gzip or zstd, recognised by their content',
+  },
+  pattern: {
+    type: 'string',
+    valueHint: 'RE',
+    description:
+      "regular expression on each line's bytes as Latin-1, its first group is the ID; " +
+      'by default notification.sent … doc=<id>, the ID a whole token',
+  },
+  expect: {
+    type: 'string',
+    valueHint: 'FILE|N',
+    description:
+      'servers that must have a log: a file of names, or how many. A log belongs to the directory under the root of ' +
+      "the logs (logs/<server>/2026/11/23/app.log) or, when logs lie flat, to its file's name up to the first dot",
+  },
+  'allow-partial': { type: 'boolean', description: 'go on without missing or unreadable logs, and say so' },
+  'ignore-case': { type: 'boolean', description: 'IDs that differ only by ASCII case are equal' },
+  out: { type: 'string', valueHint: 'FILE', description: 'write missed IDs to this file, not to standard output' },
+  sort: { type: 'boolean', description: 'byte order instead of the order of the signed file' },
+  json: { type: 'boolean', description: 'print counts as JSON; IDs then go only to --out' },
+} as const satisfies ArgsDef;
+
+export const command = defineCommand({
+  meta: { name: 'missing', description: 'signed documents whose notification no log confirms: A - B on local files' },
+  args: definitions,
+  async run({ args, rawArgs }) {
+    const { signed, column, field, pattern, expect, out } = args;
+    // What stands alone is a further log: a glob that the shell expanded.
+    const logs = [...valuesOf(rawArgs, definitions, 'logs'), ...args._];
+    if (out !== undefined) await checkOut(out);
+    const onProgress = process.stderr.isTTY ? progressLine() : undefined;
+    const result = await findMissing({
+      signed,
+      logs,
+      allowPartial: args['allow-partial'] === true,
+      ignoreCase: args['ignore-case'] === true,
+      ...(column === undefined ? {} : { column }),
+      ...(field === undefined ? {} : { field }),
+      ...(pattern === undefined ? {} : { pattern }),
+      ...(expect === undefined ? {} : { expect }),
+      ...(onProgress ? { onProgress } : {}),
+    }).finally(() => {
+      if (onProgress) process.stderr.write('\r\x1b[K');
+    });
+    const lines = result.lines(args.sort === true ? 'bytes' : 'signed');
+    if (out !== undefined) await writeWhole(out, lines);
+    else if (args.json !== true) await writeStream(process.stdout, lines);
+    if (args.json === true) await writeStream(process.stdout, [Buffer.from(`${JSON.stringify(result.report)}\n`)]);
+    if (result.missedByCase > 0) {
+      process.stderr.write(
+        `warning: ${count(result.missedByCase, 'missed ID')} would match if case were ignored: use --ignore-case\n`,
+      );
+    }
+    process.stderr.write(`${summary(result.report)}\n`);
+  },
+});
+
+/** The result as a line that a person reads. */
+function summary(report: MissingReport): string {
+  const notes = [
+    `${count(report.lines, 'line')} in ${count(report.logs, 'log')}`,
+    count(report.matched, 'success', 'successes'),
+    ...(report.duplicates > 0 ? [count(report.duplicates, 'duplicate')] : []),
+    ...(report.unreadableLines > 0 ? [count(report.unreadableLines, 'unreadable line')] : []),
+  ];
+  const shown = report.missingLogs.slice(0, 20).join(', ');
+  const more = report.missingLogs.length > 20 ? ` and ${report.missingLogs.length - 20} more` : '';
+  const partial = report.complete ? '' : `; PARTIAL, without the logs of ${shown}${more}`;
+  return `${number(report.missed)} of ${count(report.signed, 'signed document')} missed (${notes.join(', ')})${partial}`;
+}
+
+function progressLine(): NonNullable<MissingOptions['onProgress']> {
+  const started = performance.now();
+  return ({ logsDone, logs, bytes }) => {
+    const megabytes = bytes / 1e6;
+    const rate = megabytes / Math.max(0.001, (performance.now() - started) / 1000);
+    process.stderr.write(`\r\x1b[K${logsDone} of ${logs} logs, ${megabytes.toFixed(0)} MB, ${rate.toFixed(0)} MB/s`);
+  };
+}
+
+function count(value: number, one: string, many = `${one}s`): string {
+  return `${number(value)} ${value === 1 ? one : many}`;
+}
+
+function number(value: number): string {
+  return value.toLocaleString('en-US');
+}
