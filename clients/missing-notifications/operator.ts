@@ -1,7 +1,25 @@
-import { BatchWriteItemCommand, type BatchWriteItemCommandOutput, DynamoDBClient, paginateScan, type WriteRequest } from '@aws-sdk/client-dynamodb';
+import {
+  BatchWriteItemCommand,
+  type BatchWriteItemCommandOutput,
+  DynamoDBClient,
+  paginateScan,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { DeleteObjectCommand, GetObjectCommand, PutObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { DescribeExecutionCommand, DescribeMapRunCommand, paginateListMapRuns, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
+import {
+  DescribeExecutionCommand,
+  DescribeMapRunCommand,
+  paginateListMapRuns,
+  SFNClient,
+  StartExecutionCommand,
+} from '@aws-sdk/client-sfn';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import pMap from 'p-map';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -43,7 +61,8 @@ export function operator({ aws, outputs }: Console) {
   const lambda = new LambdaClient(aws);
   const output = (name: string): string => {
     const value = outputs[name];
-    if (value === undefined) throw new Error(`the stack has no output "${name}": outputs are ${Object.keys(outputs).join(', ')}`);
+    if (value === undefined)
+      throw new Error(`the stack has no output "${name}": outputs are ${Object.keys(outputs).join(', ')}`);
     return value;
   };
   let attempts = 0;
@@ -57,7 +76,9 @@ export function operator({ aws, outputs }: Console) {
       async (batch) => {
         let left: WriteRequest[] | undefined = batch;
         for (let waitMs = 50; left !== undefined && left.length > 0; waitMs *= 2) {
-          const reply: BatchWriteItemCommandOutput = await dynamo.send(new BatchWriteItemCommand({ RequestItems: { [table]: left } }));
+          const reply: BatchWriteItemCommandOutput = await dynamo.send(
+            new BatchWriteItemCommand({ RequestItems: { [table]: left } }),
+          );
           left = reply.UnprocessedItems?.[table];
           // The service says how much it left, not when to come again: back off (AWS, "Error retries", BatchWriteItem).
           if (left !== undefined && left.length > 0) await sleep(waitMs);
@@ -70,7 +91,9 @@ export function operator({ aws, outputs }: Console) {
   async function start(runId: string, input: object, watch: (run: MapProgress) => void = () => {}): Promise<RunResult> {
     const arn = output('Start');
     if (arn.includes(':function:')) {
-      const { FunctionError, Payload } = await lambda.send(new InvokeCommand({ FunctionName: arn, Payload: JSON.stringify({ runId, ...input }) }));
+      const { FunctionError, Payload } = await lambda.send(
+        new InvokeCommand({ FunctionName: arn, Payload: JSON.stringify({ runId, ...input }) }),
+      );
       const text = Payload?.transformToString() ?? '';
       return FunctionError === undefined
         ? { output: JSON.parse(text) as RunResult['output'], executions: [], mapChildren: [] }
@@ -78,14 +101,21 @@ export function operator({ aws, outputs }: Console) {
     }
     attempts += 1;
     const { executionArn } = await sfn.send(
-      new StartExecutionCommand({ stateMachineArn: arn, name: `${runId}-${attempts}`, input: JSON.stringify({ runId, ...input }) }),
+      new StartExecutionCommand({
+        stateMachineArn: arn,
+        name: `${runId}-${attempts}`,
+        input: JSON.stringify({ runId, ...input }),
+      }),
     );
     for (;;) {
       const { status, output: text, cause, error } = await sfn.send(new DescribeExecutionCommand({ executionArn }));
       if (status === 'RUNNING') {
         // Step Functions tells the end of an execution to those who ask, or to EventBridge.
         await sleep(aws.endpoint === undefined ? 2_000 : 200);
-        const [done, total] = (await mapsOf(executionArn!)).reduce(([sum, of], map) => [sum + map.succeeded, of + map.total], [0, 0]);
+        const [done, total] = (await mapsOf(executionArn!)).reduce(
+          ([sum, of], map) => [sum + map.succeeded, of + map.total],
+          [0, 0],
+        );
         watch({ done, total });
         continue;
       }
@@ -97,7 +127,9 @@ export function operator({ aws, outputs }: Console) {
     }
   }
 
-  async function mapsOf(executionArn: string): Promise<readonly { readonly total: number; readonly succeeded: number }[]> {
+  async function mapsOf(
+    executionArn: string,
+  ): Promise<readonly { readonly total: number; readonly succeeded: number }[]> {
     const maps = [];
     for await (const { mapRuns = [] } of paginateListMapRuns({ client: sfn }, { executionArn })) {
       for (const { mapRunArn } of mapRuns) {
@@ -117,17 +149,26 @@ export function operator({ aws, outputs }: Console) {
     },
 
     async storeServers({ servers }: World): Promise<void> {
-      await storeItems(output('ServersTable'), servers.map((server) => ({ PutRequest: { Item: { server: { S: server } } } })));
+      await storeItems(
+        output('ServersTable'),
+        servers.map((server) => ({ PutRequest: { Item: { server: { S: server } } } })),
+      );
     },
 
     async storeLogs(logs: Iterable<LogFile>): Promise<void> {
-      await pMap(logs, ({ key, body }) => s3.send(new PutObjectCommand({ Bucket: output('LogsBucket'), Key: key, Body: body })), {
-        concurrency: storesAtOnce,
-      });
+      await pMap(
+        logs,
+        ({ key, body }) => s3.send(new PutObjectCommand({ Bucket: output('LogsBucket'), Key: key, Body: body })),
+        {
+          concurrency: storesAtOnce,
+        },
+      );
     },
 
     async deleteLogs(logs: Iterable<LogFile>): Promise<void> {
-      await pMap(logs, ({ key }) => s3.send(new DeleteObjectCommand({ Bucket: output('LogsBucket'), Key: key })), { concurrency: storesAtOnce });
+      await pMap(logs, ({ key }) => s3.send(new DeleteObjectCommand({ Bucket: output('LogsBucket'), Key: key })), {
+        concurrency: storesAtOnce,
+      });
     },
 
     output,
@@ -138,11 +179,15 @@ export function operator({ aws, outputs }: Console) {
       const queue = outputs['MissedQueue'];
       if (queue === undefined) return;
       const deadlineMs = Date.now() + 10 * 60_000;
-      for (let empty = 0; empty < 2; ) {
+      for (let empty = 0; empty < 2;) {
         const { Attributes } = await sqs.send(
           new GetQueueAttributesCommand({
             QueueUrl: queue,
-            AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'],
+            AttributeNames: [
+              'ApproximateNumberOfMessages',
+              'ApproximateNumberOfMessagesNotVisible',
+              'ApproximateNumberOfMessagesDelayed',
+            ],
           }),
         );
         const waiting = Object.values(Attributes ?? {}).reduce((sum, value) => sum + Number(value), 0);
@@ -156,7 +201,7 @@ export function operator({ aws, outputs }: Console) {
     async sends(): Promise<ReadonlyMap<string, number>> {
       const sends = new Map<string, number>();
       for await (const { Items = [] } of paginateScan({ client: dynamo }, { TableName: output('DeliveriesTable') })) {
-        for (const item of Items) sends.set(item['documentId']!.S!, (sends.get(item['documentId']!.S!) ?? 0) + 1);
+        for (const item of Items) sends.set(item['documentId'].S!, (sends.get(item['documentId'].S!) ?? 0) + 1);
       }
       return sends;
     },
@@ -166,13 +211,26 @@ export function operator({ aws, outputs }: Console) {
       const bucket = outputs['RunsBucket'];
       if (bucket === undefined) {
         const sends = await this.sends();
-        return [...sends].flatMap(([id, times]) => Array.from({ length: times - (sentSince.get(id) ?? 0) }, () => id)).toSorted();
+        return [...sends]
+          .flatMap(([id, times]) => Array.from({ length: times - (sentSince.get(id) ?? 0) }, () => id))
+          .toSorted();
       }
       const get = async (key: string) =>
-        (await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `runs/${runId}/${key}` }))).Body!.transformToString();
+        (
+          await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `runs/${runId}/${key}` }))
+        ).Body!.transformToString();
       const { partitions } = JSON.parse(await get('manifest.json')) as { partitions: number };
-      const texts = await pMap(Array.from({ length: partitions }, (_, index) => `missed/${index}.txt`), get, { concurrency: storesAtOnce });
-      return texts.flatMap((text, partition) => text.split('\n').filter((id) => id !== '').map((id) => `${partition} ${id}`));
+      const texts = await pMap(
+        Array.from({ length: partitions }, (_, index) => `missed/${index}.txt`),
+        get,
+        { concurrency: storesAtOnce },
+      );
+      return texts.flatMap((text, partition) =>
+        text
+          .split('\n')
+          .filter((id) => id !== '')
+          .map((id) => `${partition} ${id}`),
+      );
     },
   };
 }

@@ -55,7 +55,12 @@ const onTheirWayShare = 0.001;
 const draftsPerSigned = 0.2;
 
 /** Makes documents and logs. About 130 bytes of log a document. */
-export function makeWorld({ seed, documents: count, servers: serverCount = 500, olderPerServer = 20 }: WorldOptions): World {
+export function makeWorld({
+  seed,
+  documents: count,
+  servers: serverCount = 500,
+  olderPerServer = 20,
+}: WorldOptions): World {
   const random = randomFrom(seed);
   const servers = Array.from({ length: serverCount }, (_, index) => `srv-${String(index + 1).padStart(3, '0')}`);
   const lines = servers.map(() => [] as string[]);
@@ -74,20 +79,22 @@ export function makeWorld({ seed, documents: count, servers: serverCount = 500, 
     if (random.share(missedShare)) {
       missed.push(documentId);
       // A failed attempt is named by a line that is no success, and by a success of another document.
-      lines[server]!.push(line(loggedAtMs, servers[server]!, `WARN notification.retry channel=email doc=${documentId}`));
+      lines[server].push(
+        line(loggedAtMs, servers[server], `WARN notification.retry channel=email doc=${documentId}`),
+      );
       if (random.share(0.5)) {
-        lines[server]!.push(sent(random, loggedAtMs, servers[server]!, uuid(random), ` olddoc=${documentId}`));
+        lines[server].push(sent(random, loggedAtMs, servers[server], uuid(random), ` olddoc=${documentId}`));
       }
       continue;
     }
-    lines[server]!.push(sent(random, loggedAtMs, servers[server]!, documentId));
+    lines[server].push(sent(random, loggedAtMs, servers[server], documentId));
     // The second server may be the first again.
     let again = server;
     if (random.share(loggedTwiceShare)) {
       again = random.below(serverCount);
-      lines[again]!.push(sent(random, loggedAtMs + random.below(1000), servers[again]!, documentId));
+      lines[again].push(sent(random, loggedAtMs + random.below(1000), servers[again], documentId));
     }
-    if (again === server) only[server]!.push(documentId);
+    if (again === server) only[server].push(documentId);
   }
 
   // Signed a millisecond after the window, and in the minutes before the logs were shipped.
@@ -98,14 +105,16 @@ export function makeWorld({ seed, documents: count, servers: serverCount = 500, 
     documents.push({ documentId, status: 'signed', signedAtMs });
     onTheirWay.add(documentId);
   }
-  for (let index = 0; index < count * draftsPerSigned; index += 1) documents.push({ documentId: uuid(random), status: 'draft' });
+  for (let index = 0; index < count * draftsPerSigned; index += 1)
+    documents.push({ documentId: uuid(random), status: 'draft' });
 
   const logs = servers.flatMap((server, index) => {
     for (let older = 0; older < olderPerServer; older += 1) {
-      lines[index]!.push(sent(random, fromMs + random.below(shippedUntilMs - fromMs), server, uuid(random)));
+      lines[index].push(sent(random, fromMs + random.below(shippedUntilMs - fromMs), server, uuid(random)));
     }
-    for (let at = fromMs; at < shippedUntilMs; at += 60 * 60_000) lines[index]!.push(line(at, server, 'INFO heartbeat'));
-    return ship(server, index, lines[index]!.toSorted(), random);
+    for (let at = fromMs; at < shippedUntilMs; at += 60 * 60_000)
+      lines[index].push(line(at, server, 'INFO heartbeat'));
+    return ship(server, index, lines[index].toSorted(), random);
   });
   return {
     fromMs,
@@ -124,20 +133,24 @@ function ship(server: string, index: number, lines: readonly string[], random: R
   const directory = `logs/${server}/2026/03/02`;
   const end = index % 7 === 0 ? '\r\n' : '\n';
   const rotated = Math.floor(lines.length / 2);
-  const older = Buffer.from(lines.slice(0, rotated).map((text) => text + end).join(''));
-  const newer = [...lines.slice(rotated)];
-  if (index % 50 === 3) newer.splice(random.below(newer.length), 0, line(fromMs, server, `DEBUG ${'x'.repeat(2 ** 20)}`));
+  const older = Buffer.from(
+    lines
+      .slice(0, rotated)
+      .map((text) => text + end)
+      .join(''),
+  );
+  const newer = lines.slice(rotated);
+  if (index % 50 === 3)
+    newer.splice(random.below(newer.length), 0, line(fromMs, server, `DEBUG ${'x'.repeat(2 ** 20)}`));
   newer.push(line(shippedUntilMs - 1000, server, 'INFO heartbeat'));
   const oddities: Buffer[] = [];
   if (index % 11 === 5) oddities.push(Buffer.from([0, 0, 0x0a]));
   if (index % 13 === 6) oddities.push(Buffer.from([0xff, 0xfe, 0xc3, 0x28, 0x0a]));
   // The writer was cut off in the middle of an ID.
-  if (index % 3 === 1) oddities.push(Buffer.from(sent(random, shippedUntilMs - 500, server, uuid(random)).slice(0, -20)));
+  if (index % 3 === 1)
+    oddities.push(Buffer.from(sent(random, shippedUntilMs - 500, server, uuid(random)).slice(0, -20)));
   const plain = Buffer.concat([Buffer.from(newer.map((text) => text + end).join('')), ...oddities]);
-  return [
-    ...(rotated === 0 ? [] : [rotate(directory, older, index)]),
-    { key: `${directory}/notify.log`, body: plain },
-  ];
+  return [...(rotated === 0 ? [] : [rotate(directory, older, index)]), { key: `${directory}/notify.log`, body: plain }];
 }
 
 function rotate(directory: string, body: Buffer, index: number): LogFile {
@@ -149,7 +162,10 @@ function rotate(directory: string, body: Buffer, index: number): LogFile {
     case 2: {
       // Two members, as when a log is appended to after it was compressed; the cut falls into the middle of a line.
       const cut = Math.floor(body.length / 2);
-      return { key: `${directory}/notify-am.log.gz`, body: Buffer.concat([gzip(body.subarray(0, cut)), gzip(body.subarray(cut))]) };
+      return {
+        key: `${directory}/notify-am.log.gz`,
+        body: Buffer.concat([gzip(body.subarray(0, cut)), gzip(body.subarray(cut))]),
+      };
     }
     default:
       return { key: `${directory}/notify-am.log.gz`, body: gzip(body) };
@@ -161,7 +177,11 @@ function gzip(body: Buffer): Buffer {
 }
 
 function sent(random: Random, atMs: number, server: string, documentId: string, extra = ''): string {
-  return line(atMs, server, `INFO notification.sent channel=email${extra} doc=${documentId} ms=${10 + random.below(90)}`);
+  return line(
+    atMs,
+    server,
+    `INFO notification.sent channel=email${extra} doc=${documentId} ms=${10 + random.below(90)}`,
+  );
 }
 
 function line(atMs: number, server: string, text: string): string {
@@ -169,7 +189,11 @@ function line(atMs: number, server: string, text: string): string {
 }
 
 function uuid(random: Random): string {
-  const hex = (digits: number) => random.below(16 ** digits).toString(16).padStart(digits, '0');
+  const hex = (digits: number) =>
+    random
+      .below(16 ** digits)
+      .toString(16)
+      .padStart(digits, '0');
   return `${hex(8)}-${hex(4)}-4${hex(3)}-${(8 + random.below(4)).toString(16)}${hex(3)}-${hex(4)}${hex(8)}`;
 }
 
@@ -177,7 +201,9 @@ function uuid(random: Random): string {
 export function shippedAgain({ servers, logs, missed }: World): LogFile {
   const server = servers.at(-1)!;
   const newest = logs.findLast(({ key }) => key.startsWith(`logs/${server}/`))!;
-  const late = missed.slice(0, 3).map((id) => line(shippedUntilMs - 600, server, `INFO notification.sent channel=email doc=${id} ms=9`));
+  const late = missed
+    .slice(0, 3)
+    .map((id) => line(shippedUntilMs - 600, server, `INFO notification.sent channel=email doc=${id} ms=9`));
   return { key: newest.key, body: Buffer.concat([newest.body, Buffer.from(['', ...late, ''].join('\n'))]) };
 }
 

@@ -56,7 +56,9 @@ export interface RunRequest {
   readonly oneWorkerBytesMax: number;
 }
 
-export type Refusable<T> = { readonly do: 'go on'; readonly with: T } | { readonly do: 'refuse'; readonly because: string };
+export type Refusable<T> =
+  | { readonly do: 'go on'; readonly with: T }
+  | { readonly do: 'refuse'; readonly because: string };
 
 /** The run must stop, and why: the state machine's error and cause. */
 export class RunRefused extends Error {
@@ -113,7 +115,9 @@ export function logDays(fromMs: number, toMs: number): readonly string[] {
 export function lastLineMs(tail: Uint8Array): number | undefined {
   let last: number | undefined;
   // The first line of a tail may have lost its beginning, and then does not look like a date.
-  for (const [, date] of Buffer.from(tail.buffer, tail.byteOffset, tail.length).toString('latin1').matchAll(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)[ \t]/gm)) {
+  for (const [, date] of Buffer.from(tail.buffer, tail.byteOffset, tail.length)
+    .toString('latin1')
+    .matchAll(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)[ \t]/gm)) {
     const ms = Date.parse(date!);
     if (ms > (last ?? -Infinity)) last = ms;
   }
@@ -206,7 +210,12 @@ export function cutIntoUnits(objects: readonly LogObject[], oneWorkerMax: number
   const whole = { logBytes, logObjects: objects.length };
   if (logBytes <= oneWorkerMax) {
     const logs = packLogs(objects, 1);
-    return { mode: 'one worker', ...whole, partitions: 1, units: [{ name: 'signed', kind: 'signed', shards: signedShards }, ...logs] };
+    return {
+      mode: 'one worker',
+      ...whole,
+      partitions: 1,
+      units: [{ name: 'signed', kind: 'signed', shards: signedShards }, ...logs],
+    };
   }
   const unitBytes = Math.min(unitBytesMax, Math.max(unitBytesMin, Math.ceil(logBytes / unitsWanted)));
   const keysMax = (logBytes * (objects.some(({ key }) => isCompressed(key)) ? compressionRatio : 1)) / lineBytesMin;
@@ -230,7 +239,8 @@ function packLogs(objects: readonly LogObject[], unitsAtLeast: number): readonly
   for (const object of largestFirst) {
     let emptiest: (typeof bins)[number] | undefined;
     for (const bin of bins) {
-      if (bin.objects.length < objectsPerUnitMax && (emptiest === undefined || bin.bytes < emptiest.bytes)) emptiest = bin;
+      if (bin.objects.length < objectsPerUnitMax && (emptiest === undefined || bin.bytes < emptiest.bytes))
+        emptiest = bin;
     }
     emptiest!.bytes += object.bytes;
     emptiest!.objects.push(object);

@@ -16,7 +16,8 @@ export const handler = run(async (): Promise<{ readonly signed: number; readonly
     const chunks: Uint8Array[] = [];
     for await (const chunk of decompress(await serverLogs.openLatest(key))) chunks.push(chunk.slice());
     const text = Buffer.concat(chunks).toString();
-    for (const [, documentId] of text.matchAll(/notification\.sent .*?\bdoc=([0-9a-f-]{36})/g)) notified.add(documentId!);
+    for (const [, documentId] of text.matchAll(/notification\.sent .*?\bdoc=([0-9a-f-]{36})/g))
+      notified.add(documentId!);
   }
   const documentIds = await signed.allSigned();
   const missed = documentIds.filter((documentId) => !notified.has(documentId));

@@ -1,8 +1,15 @@
 import * as z from 'zod';
 import { nightlyWindow, oneWorkerBytesMax, RunRefused, type RunRequest } from './domain.ts';
 
-const instant = z.iso.datetime({ error: 'give an instant in UTC, such as 2026-11-23T00:00:00Z' }).transform((text) => Date.parse(text));
-const runId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/, 'give 1 to 80 letters, digits, dots, dashes or underscores, and start with a letter or digit');
+const instant = z.iso
+  .datetime({ error: 'give an instant in UTC, such as 2026-11-23T00:00:00Z' })
+  .transform((text) => Date.parse(text));
+const runId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$/,
+    'give 1 to 80 letters, digits, dots, dashes or underscores, and start with a letter or digit',
+  );
 const options = {
   allowPartial: z.boolean().default(false),
   oneWorkerBytesMax: z.int().min(0).max(oneWorkerBytesMax).default(oneWorkerBytesMax),
@@ -25,11 +32,14 @@ export function parseRunInput(input: unknown): RunRequest {
   const parsed = bySchedule ? scheduled.safeParse(input) : asked.safeParse(input);
   if (!parsed.success) throw new RunRefused(`the run's input is not valid: ${problemsOf(parsed.error)}`);
   const { data } = parsed;
-  const window = 'scheduledAt' in data ? nightlyWindow(data.scheduledAt) : { runId: data.runId, fromMs: data.from, toMs: data.to };
+  const window =
+    'scheduledAt' in data ? nightlyWindow(data.scheduledAt) : { runId: data.runId, fromMs: data.from, toMs: data.to };
   return { ...window, allowPartial: data.allowPartial, oneWorkerBytesMax: data.oneWorkerBytesMax };
 }
 
-const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'give a lower-case UUID');
+const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'give a lower-case UUID');
 const missedMessage = z.strictObject({ runId, documentId: uuid });
 const delivery = z.strictObject({ documentId: uuid, idempotencyKey: z.string().min(1).max(256).exactOptional() });
 

@@ -19,12 +19,11 @@ const effects = {
 const processor = new BatchProcessor(EventType.SQS);
 
 /** Consumer of the queue of missed documents: a message that fails comes again, alone, until it is a dead letter. */
-export const handler = run(
-  async (event: SQSEvent, context): Promise<SQSBatchResponse> =>
-    processPartialResponse(
-      event,
-      async ({ body }: SQSRecord) => notifyAgain(parseMissedMessage(body), effects),
-      processor,
-      { context, throwOnFullBatchFailure: false },
-    ),
+export const handler = run(async (event: SQSEvent, context): Promise<SQSBatchResponse> =>
+  processPartialResponse(
+    event,
+    async ({ body }: SQSRecord) => notifyAgain(parseMissedMessage(body), effects),
+    processor,
+    { context, throwOnFullBatchFailure: false },
+  ),
 );

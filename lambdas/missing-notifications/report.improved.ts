@@ -11,10 +11,12 @@ const files = runFiles(env.runsBucket);
 const missed = metric(missedMetric);
 
 /** Last step: the report is the execution's output too, and the metric is what the alarm looks at. */
-export const handler = run(async ({ runId }: { readonly runId: string }): Promise<Report & { readonly line: string }> => {
-  const result = await report({ files: files(runId), clock: systemClock });
-  const line = reportLine(result);
-  logger.info(line);
-  await missed.put(result.missed);
-  return { ...result, line };
-});
+export const handler = run(
+  async ({ runId }: { readonly runId: string }): Promise<Report & { readonly line: string }> => {
+    const result = await report({ files: files(runId), clock: systemClock });
+    const line = reportLine(result);
+    logger.info(line);
+    await missed.put(result.missed);
+    return { ...result, line };
+  },
+);

@@ -67,7 +67,12 @@ export interface Plan {
 /** Pins everything that the run will read, or refuses. A second attempt of the run finds what the first one pinned. */
 export async function plan(
   request: RunRequest,
-  { servers, logs, files, clock }: {
+  {
+    servers,
+    logs,
+    files,
+    clock,
+  }: {
     servers: ReturnType<typeof expectedServers>;
     logs: Logs;
     files: RunFiles;
@@ -103,7 +108,8 @@ async function pin(
   if (window.do === 'refuse') throw new RunRefused(window.because);
 
   const expected = await servers.names();
-  if (expected.length === 0) throw new RunRefused('no server is expected to log: put the servers into the servers table');
+  if (expected.length === 0)
+    throw new RunRefused('no server is expected to log: put the servers into the servers table');
   const logging = await logs.servers();
   const unexpected = logging.filter((server) => !expected.includes(server));
   const days = logDays(request.fromMs, request.toMs);
@@ -120,7 +126,10 @@ async function pin(
     servers: expected,
     unexpectedServers: unexpected,
     gaps: gaps.with,
-    ...cutIntoUnits(objects.filter(({ bytes }) => bytes > 0), request.oneWorkerBytesMax),
+    ...cutIntoUnits(
+      objects.filter(({ bytes }) => bytes > 0),
+      request.oneWorkerBytesMax,
+    ),
   };
 }
 
@@ -133,7 +142,10 @@ async function findShortTails(
   logs: Logs,
 ): Promise<readonly Gap[]> {
   const skip = new Set(missing.map(({ server }) => server));
-  const files = Map.groupBy(objects.filter(({ bytes }) => bytes > 0), ({ key }) => parseLogKey(key)?.server);
+  const files = Map.groupBy(
+    objects.filter(({ bytes }) => bytes > 0),
+    ({ key }) => parseLogKey(key)?.server,
+  );
   const ends = await pMap(
     expected.filter((server) => !skip.has(server)),
     async (server) => ({ server, end: await endOfPlain(files.get(server)!, logs, request.toMs + sendDelayMaxMs) }),
@@ -141,14 +153,22 @@ async function findShortTails(
   );
   const seen = ends.filter(({ end }) => end !== 'compressed');
   const endMs = new Map(seen.flatMap(({ server, end }) => (typeof end === 'number' ? [[server, end] as const] : [])));
-  return findShortLogs(seen.map(({ server }) => server), endMs, request.toMs);
+  return findShortLogs(
+    seen.map(({ server }) => server),
+    endMs,
+    request.toMs,
+  );
 }
 
 /**
  * How far a server's plain files reach, or that the one with the latest name is compressed. Others are asked only when
  * that one ends too early: some rotations give the older file the later name, `notify.log.1`.
  */
-async function endOfPlain(objects: readonly LogObject[], logs: Logs, neededMs: number): Promise<number | 'compressed' | undefined> {
+async function endOfPlain(
+  objects: readonly LogObject[],
+  logs: Logs,
+  neededMs: number,
+): Promise<number | 'compressed' | undefined> {
   let endMs: number | undefined;
   for (const [index, object] of objects.toSorted((a, b) => (a.key < b.key ? 1 : -1)).entries()) {
     const tail = await logs.plainTail(object);
@@ -177,7 +197,13 @@ const runName = (unit: Unit) => `extract/${unit.name}.run`;
 /** Reads one unit and writes its distinct IDs, by partition, as one object; does nothing when that is there already. */
 export async function extract(
   unit: Unit,
-  { documents, logs, files, clock, memoryMb }: { documents: Documents; logs: Logs; files: RunFiles; clock: Clock; memoryMb: number },
+  {
+    documents,
+    logs,
+    files,
+    clock,
+    memoryMb,
+  }: { documents: Documents; logs: Logs; files: RunFiles; clock: Clock; memoryMb: number },
 ): Promise<void> {
   if (await files.exists(runName(unit))) return;
   const startMs = clock();
@@ -209,7 +235,9 @@ async function readSigned(
         for (const id of page.ids) {
           const text = Buffer.from(id);
           if (!parseUuid(text, 0, text.length, key)) {
-            throw new RunRefused(`document ${JSON.stringify(id)} is signed, but its ID is no canonical lower-case UUID: this run could neither find nor miss it`);
+            throw new RunRefused(
+              `document ${JSON.stringify(id)} is signed, but its ID is no canonical lower-case UUID: this run could neither find nor miss it`,
+            );
           }
           builder.add(key);
         }
@@ -308,11 +336,19 @@ export async function verify({ files }: { files: RunFiles }): Promise<void> {
     { concurrency: footersAtOnce },
   );
   const known = new Set(manifest.gaps.map(({ server }) => server));
-  const short = findShortLogs(manifest.servers.filter((server) => !known.has(server)), lastLines, request.toMs);
+  const short = findShortLogs(
+    manifest.servers.filter((server) => !known.has(server)),
+    lastLines,
+    request.toMs,
+  );
   const gaps = checkGaps(short, manifest.servers.length, request.allowPartial);
-  if (gaps.do === 'refuse') throw new RunRefused(`${gaps.because}; this run has pinned them as they were: give a new "runId"`);
+  if (gaps.do === 'refuse')
+    throw new RunRefused(`${gaps.because}; this run has pinned them as they were: give a new "runId"`);
   await files.put('index.bin', new Uint8Array(index.buffer));
-  await files.put('verified.json', JSON.stringify({ ...sum, gaps: [...manifest.gaps, ...gaps.with] } satisfies Verified));
+  await files.put(
+    'verified.json',
+    JSON.stringify({ ...sum, gaps: [...manifest.gaps, ...gaps.with] } satisfies Verified),
+  );
 }
 
 async function readUnitFooter(files: RunFiles, unit: Unit, partitions: number) {
@@ -335,7 +371,12 @@ const batchesAtOnce = 8;
 /** A_p - B_p of one partition: the missed IDs go to S3 first, then to the queue, then the partition is marked done. */
 export async function subtractPartition(
   { runId, partition }: SubtractItem,
-  { files, queue, clock, memoryMb }: { files: RunFiles; queue: ReturnType<typeof missedQueue>; clock: Clock; memoryMb: number },
+  {
+    files,
+    queue,
+    clock,
+    memoryMb,
+  }: { files: RunFiles; queue: ReturnType<typeof missedQueue>; clock: Clock; memoryMb: number },
 ): Promise<void> {
   const done = `queued/${partition}.json`;
   if (await files.exists(done)) return;
@@ -365,7 +406,16 @@ export async function subtractPartition(
     ids.slice(index * queue.batchMax, (index + 1) * queue.batchMax),
   );
   await pMap(batches, (batch) => queue.send(runId, batch), { concurrency: batchesAtOnce });
-  await files.put(done, JSON.stringify({ signed, logged: countDistinct(logged), missed: ids.length, workerMs: clock() - startMs, memoryMb } satisfies Subtracted));
+  await files.put(
+    done,
+    JSON.stringify({
+      signed,
+      logged: countDistinct(logged),
+      missed: ids.length,
+      workerMs: clock() - startMs,
+      memoryMb,
+    } satisfies Subtracted),
+  );
 }
 
 /** Adds up what the workers left, and writes the report. */
@@ -378,7 +428,8 @@ export async function report({ files, clock }: { files: RunFiles; clock: Clock }
     (partition) => files.getJson<Subtracted>(`queued/${partition}.json`),
     { concurrency: footersAtOnce },
   );
-  const total = (of: (partition: Subtracted) => number) => partitions.reduce((sum, partition) => sum + of(partition), 0);
+  const total = (of: (partition: Subtracted) => number) =>
+    partitions.reduce((sum, partition) => sum + of(partition), 0);
   const missed = total((partition) => partition.missed);
   const result: Report = {
     runId: request.runId,
@@ -425,7 +476,12 @@ const leaseMs = 30_000;
 /** Claims the document, has it notified once, records it. Throws when another worker is at it: the message comes again. */
 export async function notifyAgain(
   { documentId }: { readonly documentId: string },
-  { claims, service, clock, newOwner }: {
+  {
+    claims,
+    service,
+    clock,
+    newOwner,
+  }: {
     claims: ReturnType<typeof claimsStore>;
     service: ReturnType<typeof notificationService>;
     clock: Clock;

@@ -77,7 +77,10 @@ export function expectedServers(table: string, dynamo = new DynamoDBClient(bound
   return {
     async names(): Promise<string[]> {
       const names: string[] = [];
-      for await (const page of paginateScan({ client: dynamo }, { TableName: table, ProjectionExpression: '#server', ExpressionAttributeNames: { '#server': 'server' } })) {
+      for await (const page of paginateScan(
+        { client: dynamo },
+        { TableName: table, ProjectionExpression: '#server', ExpressionAttributeNames: { '#server': 'server' } },
+      )) {
         for (const item of page.Items ?? []) names.push(item['server']!.S!);
       }
       return names.toSorted();
@@ -92,12 +95,22 @@ const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 /** The servers' log files. */
 export function logs(bucket: string, s3 = new S3Client(bounded)) {
   const get = (object: LogObject, range?: string) =>
-    s3.send(new GetObjectCommand({ Bucket: bucket, Key: object.key, VersionId: object.versionId, ...(range === undefined ? {} : { Range: range }) }));
+    s3.send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: object.key,
+        VersionId: object.versionId,
+        ...(range === undefined ? {} : { Range: range }),
+      }),
+    );
   return {
     /** The names below `logs/`: who logs, whether expected or not. */
     async servers(): Promise<string[]> {
       const names: string[] = [];
-      for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket: bucket, Prefix: 'logs/', Delimiter: '/' })) {
+      for await (const page of paginateListObjectsV2(
+        { client: s3 },
+        { Bucket: bucket, Prefix: 'logs/', Delimiter: '/' },
+      )) {
         for (const { Prefix } of page.CommonPrefixes ?? []) names.push(Prefix!.slice('logs/'.length, -1));
       }
       return names;
@@ -114,7 +127,10 @@ export function logs(bucket: string, s3 = new S3Client(bounded)) {
         for (const { Key, VersionId, Size, IsLatest } of page.Versions ?? []) {
           if (IsLatest === true) objects.push({ key: Key!, versionId: VersionId!, bytes: Size ?? 0 });
         }
-        marker = page.IsTruncated === true ? { KeyMarker: page.NextKeyMarker!, VersionIdMarker: page.NextVersionIdMarker! } : undefined;
+        marker =
+          page.IsTruncated === true
+            ? { KeyMarker: page.NextKeyMarker!, VersionIdMarker: page.NextVersionIdMarker! }
+            : undefined;
       }
       return objects;
     },
@@ -182,11 +198,21 @@ function filesOf(s3: S3Client, bucket: string, runId: string) {
     async createJsonOnce<T>(name: string, value: T): Promise<T> {
       try {
         await s3.send(
-          new PutObjectCommand({ Bucket: bucket, Key: keyOf(name), Body: JSON.stringify(value), ContentType: 'application/json', IfNoneMatch: '*' }),
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: keyOf(name),
+            Body: JSON.stringify(value),
+            ContentType: 'application/json',
+            IfNoneMatch: '*',
+          }),
         );
         return value;
       } catch (error) {
-        if (error instanceof S3ServiceException && (error.name === 'PreconditionFailed' || error.$metadata.httpStatusCode === 412)) return getJson<T>(name);
+        if (
+          error instanceof S3ServiceException &&
+          (error.name === 'PreconditionFailed' || error.$metadata.httpStatusCode === 412)
+        )
+          return getJson<T>(name);
         throw error;
       }
     },
@@ -198,11 +224,16 @@ function filesOf(s3: S3Client, bucket: string, runId: string) {
 
     async range(name: string, start: number, end: number): Promise<Uint8Array> {
       if (end <= start) return new Uint8Array();
-      return bytesOf(await s3.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(name), Range: `bytes=${start}-${end - 1}` })));
+      return bytesOf(
+        await s3.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(name), Range: `bytes=${start}-${end - 1}` })),
+      );
     },
 
     /** The file's last bytes (at most `bytes`), its whole length and its metadata. */
-    async suffix(name: string, bytes: number): Promise<{ tail: Uint8Array; length: number; metadata: Record<string, string> }> {
+    async suffix(
+      name: string,
+      bytes: number,
+    ): Promise<{ tail: Uint8Array; length: number; metadata: Record<string, string> }> {
       const reply = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(name), Range: `bytes=-${bytes}` }));
       const tail = await bytesOf(reply);
       const length = Number(reply.ContentRange?.split('/')[1] ?? tail.length);
@@ -218,13 +249,18 @@ export function missedQueue(url: string, sqs = new SQSClient(bounded)) {
   return {
     /** Sends one batch of at most ten. */
     async send(runId: string, documentIds: readonly string[]): Promise<void> {
-      let entries = documentIds.map((documentId, index) => ({ Id: String(index), MessageBody: JSON.stringify({ runId, documentId }) }));
+      let entries = documentIds.map((documentId, index) => ({
+        Id: String(index),
+        MessageBody: JSON.stringify({ runId, documentId }),
+      }));
       for (let attempt = 1; entries.length > 0; attempt += 1) {
         const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries }));
         const failed = new Set(Failed.map(({ Id }) => Id));
         entries = entries.filter(({ Id }) => failed.has(Id));
         if (entries.length > 0 && attempt === 5) {
-          throw new Error(`SQS refused ${entries.length} messages five times: ${Failed[0]!.Code} ${Failed[0]!.Message}`);
+          throw new Error(
+            `SQS refused ${entries.length} messages five times: ${Failed[0]!.Code} ${Failed[0]!.Message}`,
+          );
         }
       }
     },
@@ -236,7 +272,12 @@ export function missedQueue(url: string, sqs = new SQSClient(bounded)) {
 export function claims(table: string, dynamo = new DynamoDBClient(bounded)) {
   return {
     /** Takes the document for `owner` until the lease ends; a lost race returns what the winner wrote. */
-    async take(documentId: string, owner: string, nowMs: number, leaseMs: number): Promise<{ claimed: true } | { claimed: false; by: Claim }> {
+    async take(
+      documentId: string,
+      owner: string,
+      nowMs: number,
+      leaseMs: number,
+    ): Promise<{ claimed: true } | { claimed: false; by: Claim }> {
       try {
         await dynamo.send(
           new UpdateItemCommand({
@@ -278,7 +319,11 @@ export function claims(table: string, dynamo = new DynamoDBClient(bounded)) {
             UpdateExpression: 'SET #state = :notified, notifiedAtMs = :at',
             ConditionExpression: '#owner = :owner',
             ExpressionAttributeNames: { '#state': 'state', '#owner': 'owner' },
-            ExpressionAttributeValues: { ':notified': { S: 'notified' }, ':owner': { S: owner }, ':at': { N: String(notifiedAtMs) } },
+            ExpressionAttributeValues: {
+              ':notified': { S: 'notified' },
+              ':owner': { S: owner },
+              ':at': { N: String(notifiedAtMs) },
+            },
           }),
         );
         return true;
@@ -296,7 +341,9 @@ export function notificationService(functionName: string, lambda = new LambdaCli
     /** Notifies the document's parties. With a key, the service does so once for the key, however often it is asked. */
     async notify(documentId: string, idempotencyKey?: string): Promise<void> {
       const payload = { documentId, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) };
-      const reply = await lambda.send(new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(payload) }));
+      const reply = await lambda.send(
+        new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(payload) }),
+      );
       if (reply.FunctionError !== undefined) {
         throw new Error(`the notification service failed for ${documentId}: ${reply.Payload?.transformToString()}`);
       }
@@ -334,7 +381,10 @@ export function metric(
   return {
     async put(value: number): Promise<void> {
       await cloudwatch.send(
-        new PutMetricDataCommand({ Namespace: namespace, MetricData: [{ MetricName: name, Value: value, Unit: 'Count' }] }),
+        new PutMetricDataCommand({
+          Namespace: namespace,
+          MetricData: [{ MetricName: name, Value: value, Unit: 'Count' }],
+        }),
       );
     },
   };

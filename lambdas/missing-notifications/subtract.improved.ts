@@ -11,5 +11,10 @@ const files = runFiles(env.runsBucket);
 
 /** A child of the subtracting map: one partition. */
 export const handler = run(async (item: SubtractItem, { memoryLimitInMB }): Promise<void> => {
-  await subtractPartition(item, { files: files(item.runId), queue, clock: systemClock, memoryMb: Number(memoryLimitInMB) });
+  await subtractPartition(item, {
+    files: files(item.runId),
+    queue,
+    clock: systemClock,
+    memoryMb: Number(memoryLimitInMB),
+  });
 });

@@ -21,9 +21,11 @@ export function answers(construct: IConstruct, points: number | readonly number[
 /** All answers in a stack, in the order of the tree. */
 export function answersIn(stack: IConstruct): readonly Answer[] {
   const prefix = stack.node.path === '' ? 0 : stack.node.path.length + 1;
-  return stack.node.findAll().flatMap(({ node }) =>
-    node.metadata
-      .filter(({ type }) => type === metadataType)
-      .map(({ data }) => ({ path: node.path.slice(prefix), ...(data as Omit<Answer, 'path'>) })),
-  );
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) =>
+      node.metadata
+        .filter(({ type }) => type === metadataType)
+        .map(({ data }) => ({ path: node.path.slice(prefix), ...(data as Omit<Answer, 'path'>) })),
+    );
 }

@@ -8,7 +8,9 @@ export const bundlesContext = 'bundles';
 export function bundleDirectory(scope: IConstruct, entry: string): string {
   const bundles: unknown = scope.node.tryGetContext(bundlesContext);
   if (typeof bundles !== 'string') {
-    throw new Error(`no bundle for ${entry}: give the App the context "${bundlesContext}", the directory that the build made`);
+    throw new Error(
+      `no bundle for ${entry}: give the App the context "${bundlesContext}", the directory that the build made`,
+    );
   }
   return join(bundles, entry);
 }

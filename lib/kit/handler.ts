@@ -1,5 +1,14 @@
 import { Size, Stack, Validations, type Duration } from 'aws-cdk-lib';
-import { type Grant, type IGrantable, type IPrincipal, Policy, PolicyStatement, type PolicyStatementProps, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  type Grant,
+  type IGrantable,
+  type IPrincipal,
+  Policy,
+  PolicyStatement,
+  type PolicyStatementProps,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import { Architecture, type CfnFunction, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -58,7 +67,7 @@ export class Handler extends Construct implements IGrantable {
     this.#trace();
     Validations.of(Stack.of(this)).acknowledge({
       id: `AwsSolutions-IAM5[Resource::<${Stack.of(this).getLogicalId(this.#cfn)}.Arn>:*]`,
-      reason: "CDK lets whoever may invoke the function invoke its versions too; it has none but the one that runs.",
+      reason: 'CDK lets whoever may invoke the function invoke its versions too; it has none but the one that runs.',
     });
     const [slug, file] = props.entry.split('/');
     this.node.addMetadata(handlerMetadata, { entry: `lambdas/${slug}/${file}.ts`, name: file });

@@ -25,7 +25,10 @@ export class Workflow extends Construct {
       timeout: props.timeout,
       tracingEnabled: true,
       logs: {
-        destination: new LogGroup(this, 'Logs', { retention: RetentionDays.ONE_MONTH, removalPolicy: removalOfData(this) }),
+        destination: new LogGroup(this, 'Logs', {
+          retention: RetentionDays.ONE_MONTH,
+          removalPolicy: removalOfData(this),
+        }),
         level: LogLevel.ALL,
         includeExecutionData: true,
       },
@@ -33,14 +36,23 @@ export class Workflow extends Construct {
     this.#acknowledge('Log delivery and X-Ray have no resources to name in a policy.', '*');
     const self = `{"Fn::Select":[6,{"Fn::Split":[":",{"Ref":"${this.#idOf(this.machine)}"}]}]}`;
     const executions = `arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${self}`;
-    this.#acknowledge('A Distributed Map starts and follows child executions of its own machine.', `${executions}:*`, `${executions}/*:*`);
+    this.#acknowledge(
+      'A Distributed Map starts and follows child executions of its own machine.',
+      `${executions}:*`,
+      `${executions}/*:*`,
+    );
     for (const bucket of props.readsItemsFrom ?? []) {
-      this.#acknowledge('The map reads the list of its items, whose key the run gives.', `arn:<AWS::Partition>:s3:::<${this.#idOf(bucket)}>/*`);
+      this.#acknowledge(
+        'The map reads the list of its items, whose key the run gives.',
+        `arn:<AWS::Partition>:s3:::<${this.#idOf(bucket)}>/*`,
+      );
     }
   }
 
   #acknowledge(reason: string, ...resources: readonly string[]): void {
-    Validations.of(this.machine).acknowledge(...resources.map((resource) => ({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason })));
+    Validations.of(this.machine).acknowledge(
+      ...resources.map((resource) => ({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason })),
+    );
   }
 
   #idOf(construct: IConstruct): string {

@@ -76,7 +76,11 @@ describe('a handler', () => {
         Condition: { StringEquals: { 'cloudwatch:namespace': 'Shelf' } },
       },
       { Effect: 'Allow', Action: 'dynamodb:PutItem', Resource: { 'Fn::GetAtt': [table, 'Arn'] } },
-      { Effect: 'Allow', Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Resource: { 'Fn::GetAtt': [group, 'Arn'] } },
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: { 'Fn::GetAtt': [group, 'Arn'] },
+      },
       { Effect: 'Allow', Action: ['xray:PutTelemetryRecords', 'xray:PutTraceSegments'], Resource: '*' },
     ]);
   });
@@ -241,7 +245,8 @@ describe('a private bucket', () => {
 
 describe('an on-demand table', () => {
   const tableOf = async (props: ConstructorParameters<typeof OnDemandTable>[2]) =>
-    ofType(await templateOf((stack) => new OnDemandTable(stack, 'Books', props)), 'AWS::DynamoDB::Table')[0]!.Properties!;
+    ofType(await templateOf((stack) => new OnDemandTable(stack, 'Books', props)), 'AWS::DynamoDB::Table')[0]!
+      .Properties!;
 
   it('is paid by request, encrypted, and can be restored to any second', async () => {
     expect(await tableOf({ key: 'id' })).toEqual({

@@ -220,12 +220,16 @@ describe('the last line of the end of a log', () => {
     expect(tail('2026-03-02T12:15:29.123Z a\n2026-03-02T12:15:29.122456Z a\n')).toBe(last + 123);
   });
 
-  it.each(['', '\n\n', 'no date\n', 'at 2026-03-02T12:15:29Z\n', '2026-03-02T12:15:29Zb\n', '2026-03-02 12:15:29Z b\n'])(
-    'is none in %j',
-    (text) => {
-      expect(tail(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    '\n\n',
+    'no date\n',
+    'at 2026-03-02T12:15:29Z\n',
+    '2026-03-02T12:15:29Zb\n',
+    '2026-03-02 12:15:29Z b\n',
+  ])('is none in %j', (text) => {
+    expect(tail(text)).toBeUndefined();
+  });
 
   it('reads the view that it is given and nothing around it', () => {
     const text = Buffer.from('2026-03-02T12:15:29Z b\n2026-03-02T13:00:00Z c\n');
@@ -310,7 +314,9 @@ describe('work units', () => {
       expect(partitions).toBeGreaterThanOrEqual(4);
       expect(partitions).toBeLessThanOrEqual(1024);
     }
-    expect(cuts.map(({ units }) => units.length)).toEqual(cuts.map(({ units }) => units.length).toSorted((a, b) => a - b));
+    expect(cuts.map(({ units }) => units.length)).toEqual(
+      cuts.map(({ units }) => units.length).toSorted((a, b) => a - b),
+    );
     expect(cuts.at(-1)!.partitions).toBe(1024);
   });
 });

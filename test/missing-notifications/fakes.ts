@@ -86,7 +86,10 @@ export function mortal(point?: CrashPoint): { readonly wire: Wire; readonly pass
 }
 
 /** The stores of store.ts over a cloud in memory, as one worker sees them. */
-export function storesOf(cloud: Cloud, { wire = direct, random = randomFrom(1) }: { wire?: Wire; random?: Random } = {}) {
+export function storesOf(
+  cloud: Cloud,
+  { wire = direct, random = randomFrom(1) }: { wire?: Wire; random?: Random } = {},
+) {
   return {
     servers: { names: () => wire('servers.names', () => cloud.servers.toSorted()) } satisfies ReturnType<
       typeof expectedServers
@@ -238,10 +241,7 @@ export function claimsOf({ claims: table, refusedRecords }: Outside, wire: Wire 
   };
 }
 
-export function serviceOf(
-  { calls, sent }: Outside,
-  wire: Wire = direct,
-): ReturnType<typeof notificationService> {
+export function serviceOf({ calls, sent }: Outside, wire: Wire = direct): ReturnType<typeof notificationService> {
   return {
     notify: (documentId, key) =>
       wire('service.notify', () => {

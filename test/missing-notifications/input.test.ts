@@ -142,7 +142,9 @@ describe('the input of a run', () => {
   });
 
   it('is refused with the prototype key that a parsed body can carry', () => {
-    const body: unknown = JSON.parse(`{"runId":"a","from":"${asked.from}","to":"${asked.to}","__proto__":{"allowPartial":true}}`);
+    const body: unknown = JSON.parse(
+      `{"runId":"a","from":"${asked.from}","to":"${asked.to}","__proto__":{"allowPartial":true}}`,
+    );
     expect(() => parseRunInput(body)).toThrow('__proto__');
   });
 
@@ -225,7 +227,9 @@ describe('a request to deliver', () => {
 /** As JSON, in which some of what `anything` makes cannot be written. */
 function stringify(body: unknown): string {
   try {
-    return JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)) ?? 'undefined';
+    return (
+      JSON.stringify(body, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value)) ?? 'undefined'
+    );
   } catch {
     return 'undefined';
   }

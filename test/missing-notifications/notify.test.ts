@@ -152,7 +152,7 @@ async function interleave(random: Random): Promise<{ readonly world: Outside; re
             try {
               resolve(commit());
             } catch (error) {
-              reject(error as Error);
+              reject(error);
             }
           },
           kill: () => void commit(),

@@ -1,6 +1,11 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type LogFile, makeWorld, type SeededDocument, type World } from '../../clients/missing-notifications/servers.ts';
+import {
+  type LogFile,
+  makeWorld,
+  type SeededDocument,
+  type World,
+} from '../../clients/missing-notifications/servers.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
 import { oneWorkerBytesMax, type RunRequest, RunRefused } from '../../lambdas/missing-notifications/domain.ts';
 import { plan, reconcile } from '../../lambdas/missing-notifications/steps.ts';
@@ -157,7 +162,10 @@ describe('the window of a run', () => {
 
 describe('a run that is repeated', () => {
   it('reads what the first attempt pinned, although logs were overwritten, deleted and added since', async () => {
-    const cloud = miniature([signed(1, fromMs), signed(2, fromMs), signed(3, fromMs)], [sent(1, fromMs), sent(2, fromMs)]);
+    const cloud = miniature(
+      [signed(1, fromMs), signed(2, fromMs), signed(3, fromMs)],
+      [sent(1, fromMs), sent(2, fromMs)],
+    );
     const request = requestOf(window);
     const dies = mortal({ at: 'files.exists extract/signed-0.run #1', when: 'before' });
     await expect(runWorkflow(cloud, request, { wire: dies.wire })).rejects.toThrow(WorkerKilled);
@@ -195,7 +203,9 @@ describe('a run that is repeated', () => {
     await runWorkflow(cloud, requestOf(window));
     const { wire, passed } = mortal();
     await runWorkflow(cloud, requestOf(window), { wire });
-    expect(passed.filter((call) => /logs\.|documents\.|servers\.|queue\.|put (extract|missed|queued)/.test(call))).toEqual([]);
+    expect(
+      passed.filter((call) => /logs\.|documents\.|servers\.|queue\.|put (extract|missed|queued)/.test(call)),
+    ).toEqual([]);
   });
 });
 
@@ -208,40 +218,43 @@ describe('a run whose worker is killed', () => {
   it.each([
     ['maps', 0],
     ['one worker', oneWorkerBytesMax],
-  ])('leaves the same bytes and queues every missed document once it was repeated: any call, by %s', async (_, oneWorkerMax) => {
-    const request = requestOf(world, { oneWorkerBytesMax: oneWorkerMax });
-    const [whole, scout] = [make(), mortal()];
-    const report = await runWorkflow(whole, request, { wire: scout.wire });
-    const bytes = bytesOf(whole, 'incident');
-    const missed = missedIn(whole, 'incident');
-    expect(missed.length).toBeGreaterThanOrEqual(never.length);
+  ])(
+    'leaves the same bytes and queues every missed document once it was repeated: any call, by %s',
+    async (_, oneWorkerMax) => {
+      const request = requestOf(world, { oneWorkerBytesMax: oneWorkerMax });
+      const [whole, scout] = [make(), mortal()];
+      const report = await runWorkflow(whole, request, { wire: scout.wire });
+      const bytes = bytesOf(whole, 'incident');
+      const missed = missedIn(whole, 'incident');
+      expect(missed.length).toBeGreaterThanOrEqual(never.length);
 
-    const points = scout.passed.flatMap((at) => (['before', 'after'] as const).map((when) => ({ at, when })));
-    expect(points.length).toBeGreaterThan(60);
-    // Workers remember nothing: what the repeated run does depends on what the first one left, which is often the same.
-    const repeated = new Map<string, Promise<boolean>>();
-    const repeat = async (cloud: Cloud): Promise<boolean> => {
-      const again = await runWorkflow(cloud, request);
-      const queued = new Set(cloud.queued);
-      return (
-        JSON.stringify(bytesOf(cloud, 'incident')) === JSON.stringify(bytes) &&
-        JSON.stringify(countsOf(again)) === JSON.stringify(countsOf(report)) &&
-        queued.size === missed.length &&
-        missed.every((missedId) => queued.has(missedId))
-      );
-    };
-    const survived: string[] = [];
-    for (const point of points) {
-      const cloud = make();
-      const worker = mortal(point);
-      await expect(runWorkflow(cloud, request, { wire: worker.wire })).rejects.toThrow(WorkerKilled);
-      const left = JSON.stringify([bytesOf(cloud, 'incident'), cloud.queued]);
-      const outcome = repeated.get(left) ?? repeat(cloud);
-      repeated.set(left, outcome);
-      if (await outcome) survived.push(`${point.when} ${point.at}`);
-    }
-    expect(survived).toEqual(points.map(({ at, when }) => `${when} ${at}`));
-  });
+      const points = scout.passed.flatMap((at) => (['before', 'after'] as const).map((when) => ({ at, when })));
+      expect(points.length).toBeGreaterThan(60);
+      // Workers remember nothing: what the repeated run does depends on what the first one left, which is often the same.
+      const repeated = new Map<string, Promise<boolean>>();
+      const repeat = async (cloud: Cloud): Promise<boolean> => {
+        const again = await runWorkflow(cloud, request);
+        const queued = new Set(cloud.queued);
+        return (
+          JSON.stringify(bytesOf(cloud, 'incident')) === JSON.stringify(bytes) &&
+          JSON.stringify(countsOf(again)) === JSON.stringify(countsOf(report)) &&
+          queued.size === missed.length &&
+          missed.every((missedId) => queued.has(missedId))
+        );
+      };
+      const survived: string[] = [];
+      for (const point of points) {
+        const cloud = make();
+        const worker = mortal(point);
+        await expect(runWorkflow(cloud, request, { wire: worker.wire })).rejects.toThrow(WorkerKilled);
+        const left = JSON.stringify([bytesOf(cloud, 'incident'), cloud.queued]);
+        const outcome = repeated.get(left) ?? repeat(cloud);
+        repeated.set(left, outcome);
+        if (await outcome) survived.push(`${point.when} ${point.at}`);
+      }
+      expect(survived).toEqual(points.map(({ at, when }) => `${when} ${at}`));
+    },
+  );
 
   it('has the missed documents in the bucket before any of them is in the queue', async () => {
     const cloud = make();
@@ -308,7 +321,9 @@ describe('a run whose logs are not complete', () => {
     putLog(cloud, `logs/b/2026/03/02/${file}`, body);
     const refused = runWorkflow(cloud, requestOf(window));
     await expect(refused).rejects.toThrow(RunRefused);
-    await expect(refused).rejects.toThrow(/b \(its log ends at .*; this run has pinned them as they were: give a new "runId"$/);
+    await expect(refused).rejects.toThrow(
+      /b \(its log ends at .*; this run has pinned them as they were: give a new "runId"$/,
+    );
     expect(cloud.queued).toEqual([]);
     expect(missedIn(cloud, 'incident')).toEqual([]);
   });
@@ -338,12 +353,19 @@ describe('a run whose logs are not complete', () => {
   it.each([
     ['missing', (cloud: Cloud) => deleteLog(cloud, key), 'no log of 2026/03/02'],
     ['short', (cloud: Cloud) => putLog(cloud, key, early), 'its log ends at 2026-03-02T12:14:59.999Z'],
-    ['short under gzip', (cloud: Cloud) => putLog(cloud, key, gzipSync(early)), 'its log ends at 2026-03-02T12:14:59.999Z'],
+    [
+      'short under gzip',
+      (cloud: Cloud) => putLog(cloud, key, gzipSync(early)),
+      'its log ends at 2026-03-02T12:14:59.999Z',
+    ],
   ])('goes on without a %s one when that is allowed, and says so to the end', async (_, damage, because) => {
     for (const oneWorkerMax of [0, oneWorkerBytesMax]) {
       const cloud = miniature(documents, [sent(1, fromMs)]);
       damage(cloud);
-      const report = await runWorkflow(cloud, requestOf(window, { allowPartial: true, oneWorkerBytesMax: oneWorkerMax }));
+      const report = await runWorkflow(
+        cloud,
+        requestOf(window, { allowPartial: true, oneWorkerBytesMax: oneWorkerMax }),
+      );
       expect(report).toMatchObject({ complete: false, missed: 1 });
       expect(report.missingLogs).toEqual([{ server: 'b', because: expect.stringContaining(because) }]);
     }
@@ -405,6 +427,11 @@ describe('a run', () => {
       [signed(1, fromMs), signed(1, fromMs), signed(2, fromMs)],
       [sent(2, fromMs), sent(2, fromMs + 1), sent(2, fromMs + 2)],
     );
-    expect(await runWorkflow(cloud, requestOf(window))).toMatchObject({ signed: 2, matched: 3, duplicates: 2, missed: 1 });
+    expect(await runWorkflow(cloud, requestOf(window))).toMatchObject({
+      signed: 2,
+      matched: 3,
+      duplicates: 2,
+      missed: 1,
+    });
   });
 });

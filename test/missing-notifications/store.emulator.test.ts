@@ -1,7 +1,22 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { type AttributeValue, CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand, ScanCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
-import { CreateBucketCommand, DeleteObjectCommand, PutBucketVersioningCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { SendMessageBatchCommand, SQSClient, type BatchResultErrorEntry } from '@aws-sdk/client-sqs';
+import {
+  type AttributeValue,
+  CreateTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import type { SendMessageBatchCommand} from '@aws-sdk/client-sqs';
+import { SQSClient, type BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 import type { FinalizeRequestMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { randomFrom } from '../../engines/simulation/random.ts';
@@ -23,7 +38,11 @@ const dynamo = new DynamoDBClient({ ...bounded, ...aws });
 const s3 = new S3Client({ ...bounded, ...aws, forcePathStyle: true });
 
 /** A table whose items have one key, named as this test's own. */
-async function tableOf(name: string, key: string, index?: { readonly hash: string; readonly range: string }): Promise<string> {
+async function tableOf(
+  name: string,
+  key: string,
+  index?: { readonly hash: string; readonly range: string },
+): Promise<string> {
   const TableName = `store-test-${name}`;
   const attributes = [key, ...(index === undefined ? [] : [index.hash, index.range])];
   await dynamo.send(
@@ -87,7 +106,9 @@ describe('claims', () => {
   it('have one winner among 50 that take the same document at the same time, whom the others learn', async () => {
     const store = claims(table, dynamo);
     const owners = Array.from({ length: 50 }, (_, n) => `owner-${n}`);
-    const taken = await Promise.all(owners.map(async (owner) => ({ owner, ...(await store.take(id(1), owner, nowMs, leaseMs)) })));
+    const taken = await Promise.all(
+      owners.map(async (owner) => ({ owner, ...(await store.take(id(1), owner, nowMs, leaseMs)) })),
+    );
     const winners = taken.filter(({ claimed }) => claimed);
     expect(winners).toHaveLength(1);
     for (const outcome of taken) {
@@ -101,10 +122,16 @@ describe('claims', () => {
     const endMs = nowMs + leaseMs;
     expect(await store.take(id(2), 'first', nowMs, leaseMs)).toEqual({ claimed: true });
     for (const atMs of [endMs - 1, endMs]) {
-      expect(await store.take(id(2), 'second', atMs, leaseMs)).toMatchObject({ claimed: false, by: { owner: 'first' } });
+      expect(await store.take(id(2), 'second', atMs, leaseMs)).toMatchObject({
+        claimed: false,
+        by: { owner: 'first' },
+      });
     }
     expect(await store.take(id(2), 'second', endMs + 1, leaseMs)).toEqual({ claimed: true });
-    expect(await store.take(id(2), 'first', endMs + 2, leaseMs)).toMatchObject({ claimed: false, by: { owner: 'second' } });
+    expect(await store.take(id(2), 'first', endMs + 2, leaseMs)).toMatchObject({
+      claimed: false,
+      by: { owner: 'second' },
+    });
   });
 
   it('have one winner when many find the same lease ended', async () => {
@@ -139,7 +166,9 @@ describe('claims', () => {
 
   it('are not recorded for a document that nobody took', async () => {
     expect(await claims(table, dynamo).record(id(6), 'me', nowMs)).toBe(false);
-    expect((await dynamo.send(new GetItemCommand({ TableName: table, Key: { documentId: { S: id(6) } } }))).Item).toBeUndefined();
+    expect(
+      (await dynamo.send(new GetItemCommand({ TableName: table, Key: { documentId: { S: id(6) } } }))).Item,
+    ).toBeUndefined();
   });
 
   it('are recorded once more when the reply was lost', async () => {
@@ -231,7 +260,12 @@ describe('documents', () => {
     const byShard = await Promise.all(
       [shard, '1'].map((one) => collect(documents(table, dynamo).signedIn(one, 0, toMs + 1000))),
     );
-    expect(found.toSorted()).toEqual(byShard.flat().flatMap((page) => page.ids).toSorted());
+    expect(found.toSorted()).toEqual(
+      byShard
+        .flat()
+        .flatMap((page) => page.ids)
+        .toSorted(),
+    );
   });
 });
 
@@ -279,7 +313,9 @@ describe('logs', () => {
   it('of a day are all there when they fill several pages of versions', async () => {
     const bodies = Array.from({ length: 1100 }, (_, n) => n);
     for (let at = 0; at < bodies.length; at += 50) {
-      await Promise.all(bodies.slice(at, at + 50).map((n) => put(`logs/many/${day}/${String(n % 550).padStart(4, '0')}.log`, `${n}`)));
+      await Promise.all(
+        bodies.slice(at, at + 50).map((n) => put(`logs/many/${day}/${String(n % 550).padStart(4, '0')}.log`, `${n}`)),
+      );
     }
     const objects = await store.ofDay('many', day);
     expect(objects).toHaveLength(550);
@@ -296,7 +332,9 @@ describe('logs', () => {
 
   it('give their current bytes to who does not pin them', async () => {
     expect(Buffer.concat(await collect(await store.openLatest(`logs/a/${day}/notify.log`))).toString()).toBe('second');
-    expect(await store.all()).toEqual(expect.arrayContaining([`logs/a/${day}/notify.log`, `logs/ab/${day}/notify.log`]));
+    expect(await store.all()).toEqual(
+      expect.arrayContaining([`logs/a/${day}/notify.log`, `logs/ab/${day}/notify.log`]),
+    );
   });
 
   describe('have an end', () => {
@@ -358,7 +396,9 @@ describe('the files of a run', () => {
   it('that were created are one’s own when the reply was lost', async () => {
     const client = new S3Client({ ...bounded, ...aws, forcePathStyle: true });
     const wasLost = losesReply(client);
-    expect(await runFiles(bucket, client)('lost').createJsonOnce('manifest.json', { writer: 1 })).toEqual({ writer: 1 });
+    expect(await runFiles(bucket, client)('lost').createJsonOnce('manifest.json', { writer: 1 })).toEqual({
+      writer: 1,
+    });
     wasLost();
   });
 
@@ -373,7 +413,12 @@ describe('the files of a run', () => {
   it('give the ranges that they are asked for', async () => {
     const body = Buffer.from(Array.from({ length: 1000 }, (_, n) => n % 256));
     await files('a').put('ranges.run', body);
-    for (const [start, end] of [[0, 1], [16, 32], [999, 1000], [0, 1000]] as const) {
+    for (const [start, end] of [
+      [0, 1],
+      [16, 32],
+      [999, 1000],
+      [0, 1000],
+    ] as const) {
       expect(Buffer.from(await files('a').range('ranges.run', start, end))).toEqual(body.subarray(start, end));
     }
   });
@@ -402,7 +447,11 @@ describe('the queue of missed documents', () => {
   afterEach(() => clients.splice(0).forEach((client) => client.destroy()));
 
   /** A queue that refuses some entries of the first batches; what it took, in order. */
-  function fakeQueue(refuse: (attempt: number, position: number) => boolean): { sqs: SQSClient; taken: string[]; attempts: () => number } {
+  function fakeQueue(refuse: (attempt: number, position: number) => boolean): {
+    sqs: SQSClient;
+    taken: string[];
+    attempts: () => number;
+  } {
     const taken: string[] = [];
     let attempts = 0;
     const sqs = new SQSClient(aws);
@@ -432,7 +481,9 @@ describe('the queue of missed documents', () => {
 
   it('fails when it refuses the same messages five times', async () => {
     const { sqs, taken } = fakeQueue((_, position) => position === 0);
-    await expect(missedQueue('url', sqs).send('incident', ids)).rejects.toThrow(/SQS refused \d+ messages five times: InternalError busy/);
+    await expect(missedQueue('url', sqs).send('incident', ids)).rejects.toThrow(
+      /SQS refused \d+ messages five times: InternalError busy/,
+    );
     expect(taken.length).toBeLessThan(10);
   });
 

@@ -12,7 +12,12 @@ const memoryGbMax = 10;
  *
  * @throws {UsageError} when that is more than the cap, or when no run of that scale is recorded.
  */
-export async function checkBudget(question: Question, scale: Scale, capUsd: number, say: (text: string) => void): Promise<void> {
+export async function checkBudget(
+  question: Question,
+  scale: Scale,
+  capUsd: number,
+  say: (text: string) => void,
+): Promise<void> {
   const record = readRecord(question.slug);
   if (record === undefined || record.scale !== scale) {
     throw new UsageError(
@@ -22,10 +27,17 @@ export async function checkBudget(question: Question, scale: Scale, capUsd: numb
   }
   const usages = Object.values(record.usage);
   const usd = usages.reduce((sum, usage) => sum + costUsd(usage), 0);
-  const requests = usages.reduce((sum, { calls }) => sum + Object.values(calls).reduce((all, times) => all + times, 0), 0);
-  say(`${question.slug} will make about ${requests.toLocaleString('en-US')} requests and cost at most ${usd.toFixed(2)} USD`);
+  const requests = usages.reduce(
+    (sum, { calls }) => sum + Object.values(calls).reduce((all, times) => all + times, 0),
+    0,
+  );
+  say(
+    `${question.slug} will make about ${requests.toLocaleString('en-US')} requests and cost at most ${usd.toFixed(2)} USD`,
+  );
   if (usd > capUsd) {
-    throw new UsageError(`${question.slug} may cost ${usd.toFixed(2)} USD, over the cap of ${capUsd}: raise --cap, or take a smaller --scale`);
+    throw new UsageError(
+      `${question.slug} may cost ${usd.toFixed(2)} USD, over the cap of ${capUsd}: raise --cap, or take a smaller --scale`,
+    );
   }
 }
 

@@ -52,7 +52,9 @@ export const command = defineCommand({
       if (!args.json) console.log(renderProof(result));
     }
     if (args.json) console.log(JSON.stringify(results.length === 1 ? results[0] : results, undefined, 2));
-    const failed = results.flatMap(({ slug, properties }) => properties.filter(({ pass }) => !pass).map(({ name }) => `${slug}: ${name}`));
+    const failed = results.flatMap(({ slug, properties }) =>
+      properties.filter(({ pass }) => !pass).map(({ name }) => `${slug}: ${name}`),
+    );
     if (failed.length > 0) throw new RunError(`not proved:\n  ${failed.join('\n  ')}`);
   },
 });

@@ -11,9 +11,17 @@ const slug = 'missing-notifications';
 const documentsMax = 1_000_000;
 
 export const command = defineCommand({
-  meta: { name: 'start', description: 'finds the missing notifications of 500 generated servers, from an empty machine to the report' },
+  meta: {
+    name: 'start',
+    description: 'finds the missing notifications of 500 generated servers, from an empty machine to the report',
+  },
   args: {
-    documents: { type: 'string', description: 'documents signed in the window', valueHint: 'number', default: '100000' },
+    documents: {
+      type: 'string',
+      description: 'documents signed in the window',
+      valueHint: 'number',
+      default: '100000',
+    },
     seed: { type: 'string', description: 'repeats a run', valueHint: 'number', default: '1' },
     ...placeArguments,
   },
@@ -36,7 +44,9 @@ async function reconcile(aws: AwsConfig, documents: number, seed: number): Promi
     const world = makeWorld({ seed, documents });
     const logBytes = world.logs.reduce((sum, { body }) => sum + body.length, 0);
     const desk = operator({ aws, outputs });
-    note(`storing ${number(world.documents.length)} documents and ${number(world.logs.length)} log files, ${megabytes(logBytes)}`);
+    note(
+      `storing ${number(world.documents.length)} documents and ${number(world.logs.length)} log files, ${megabytes(logBytes)}`,
+    );
     await Promise.all([desk.storeDocuments(world), desk.storeServers(world), desk.storeLogs(world.logs)]);
 
     note('running the state machine: plan, extract, verify, subtract, report');
@@ -62,7 +72,9 @@ async function reconcile(aws: AwsConfig, documents: number, seed: number): Promi
         `${number(unsent)} of them not notified, ${number(wrong)} others notified, ${number(twice)} notified twice`,
     );
     if (wrong + unsent + twice > 0 || result.output.missed !== world.missed.length) {
-      throw new RunError(`the answer is not exact: repeat it with --documents ${documents} --seed ${seed}, and report it`);
+      throw new RunError(
+        `the answer is not exact: repeat it with --documents ${documents} --seed ${seed}, and report it`,
+      );
     }
   } finally {
     await destroyStacks(Object.values(stackNames), aws, () => {});

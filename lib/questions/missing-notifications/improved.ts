@@ -62,11 +62,19 @@ export class MissingNotificationsImproved extends Stack {
       sortKey: { name: 'signedAt', type: AttributeType.STRING },
       projectionType: ProjectionType.KEYS_ONLY,
     });
-    answers(documents, 1, 'Only signed documents carry a shard, so a sparse index holds just those, by signing time: A is read by key range, not by a scan of the table.');
+    answers(
+      documents,
+      1,
+      'Only signed documents carry a shard, so a sparse index holds just those, by signing time: A is read by key range, not by a scan of the table.',
+    );
     const servers = new OnDemandTable(this, 'Servers', { key: 'server' });
     const logs = new PrivateBucket(this, 'Logs', { versioned: true });
     const runs = new PrivateBucket(this, 'Runs', { expireAfterDays: 30 });
-    answers(runs, 3, 'What a run pinned, extracted and found lies here under names that depend on the run and the unit only, so that a repeated run reads the same bytes and redoes only what is not there.');
+    answers(
+      runs,
+      3,
+      'What a run pinned, extracted and found lies here under names that depend on the run and the unit only, so that a repeated run reads the same bytes and redoes only what is not there.',
+    );
 
     // The outside world: the service that notifies people, and its record of what it sent.
     const deliveries = new OnDemandTable(this, 'Deliveries', { key: 'deliveryId' });
@@ -81,7 +89,11 @@ export class MissingNotificationsImproved extends Stack {
 
     // Notify again: a queue between finding and sending, and a claim on each document before it is sent.
     const missed = new WorkQueue(this, 'Missed', { visibilityTimeout: Duration.seconds(60), receivesMax: 5 });
-    answers(missed, 4, 'Missed documents wait in a queue: the run ends when they are safe, sending has its own pace and retries, and what fails for good lies in the dead-letter queue.');
+    answers(
+      missed,
+      4,
+      'Missed documents wait in a queue: the run ends when they are safe, sending has its own pace and retries, and what fails for good lies in the dead-letter queue.',
+    );
     const notifications = new OnDemandTable(this, 'Notifications', { key: 'documentId' });
     const notify = new Handler(this, 'Notify', {
       entry: 'missing-notifications/notify.improved',
@@ -98,7 +110,11 @@ export class MissingNotificationsImproved extends Stack {
     notify.function.addEventSource(
       new SqsEventSource(missed.queue, { batchSize: 10, maxConcurrency: 10, reportBatchItemFailures: true }),
     );
-    answers(notify, 5, 'A conditional write claims the document before the service is asked, and the service gets the document ID as its idempotency key: a crash, a duplicate message or a second run sends nothing twice.');
+    answers(
+      notify,
+      5,
+      'A conditional write claims the document before the service is asked, and the service gets the document ID as its idempotency key: a crash, a duplicate message or a second run sends nothing twice.',
+    );
     answers(notifications, 5, 'Remembers who was notified again, across runs.');
 
     const plan = new Handler(this, 'Plan', {
@@ -117,7 +133,11 @@ export class MissingNotificationsImproved extends Stack {
     logs.allowObjects(plan, ['s3:GetObjectVersion'], 'logs/');
     runs.allowList(plan, ['s3:ListBucket']);
     runs.allowObjects(plan, ['s3:GetObject', 's3:PutObject'], 'runs/');
-    answers(plan, 2, 'Each log is one of 500 that must be there: a missing, empty or short one stops the run, because every line it lacks would be sent again.');
+    answers(
+      plan,
+      2,
+      'Each log is one of 500 that must be there: a missing, empty or short one stops the run, because every line it lacks would be sent again.',
+    );
 
     const readers = { documentsTable: documents.tableName, logsBucket: logs.bucketName, runsBucket: runs.bucketName };
     const extract = new Handler(this, 'Extract', {
@@ -127,7 +147,11 @@ export class MissingNotificationsImproved extends Stack {
       timeout: Duration.minutes(15),
       environment: variables(extractVariables, readers),
     });
-    answers(extract, [2, 1], 'Each unit is read as a stream with bounded memory by a function of its own, as many at once as there are units.');
+    answers(
+      extract,
+      [2, 1],
+      'Each unit is read as a stream with bounded memory by a function of its own, as many at once as there are units.',
+    );
     const verify = new Handler(this, 'Verify', {
       entry: 'missing-notifications/verify.improved',
       does: 'Checks that every unit is there and every log reaches far enough; writes where each partition lies.',
@@ -135,7 +159,11 @@ export class MissingNotificationsImproved extends Stack {
       timeout: Duration.minutes(15),
       environment: variables(verifyVariables, { runsBucket: runs.bucketName }),
     });
-    answers(verify, 2, 'How far a compressed log reaches shows only when it is read: nothing is subtracted until every log has been found to reach past the window.');
+    answers(
+      verify,
+      2,
+      'How far a compressed log reaches shows only when it is read: nothing is subtracted until every log has been found to reach past the window.',
+    );
     const subtracting = { runsBucket: runs.bucketName, missedQueue: missed.queue.queueUrl };
     const subtract = new Handler(this, 'Subtract', {
       entry: 'missing-notifications/subtract.improved',
@@ -144,7 +172,11 @@ export class MissingNotificationsImproved extends Stack {
       timeout: Duration.minutes(15),
       environment: variables(subtractVariables, subtracting),
     });
-    answers(subtract, 3, 'The same ID always falls into the same partition, so partitions are subtracted independently and the union of their answers is exact.');
+    answers(
+      subtract,
+      3,
+      'The same ID always falls into the same partition, so partitions are subtracted independently and the union of their answers is exact.',
+    );
     const reconcile = new Handler(this, 'Reconcile', {
       entry: 'missing-notifications/reconcile.improved',
       does: 'Does the whole of a small run: the same steps over the same files, without the maps.',
@@ -152,7 +184,11 @@ export class MissingNotificationsImproved extends Stack {
       timeout: Duration.minutes(15),
       environment: variables(reconcileVariables, { ...readers, ...subtracting }),
     });
-    answers(reconcile, 2, 'Logs that one worker reads in seconds need no maps, whose children would cost more than the work.');
+    answers(
+      reconcile,
+      2,
+      'Logs that one worker reads in seconds need no maps, whose children would cost more than the work.',
+    );
     const report = new Handler(this, 'Report', {
       entry: 'missing-notifications/report.improved',
       does: 'Adds up what the workers left, writes the report, puts the metric.',
@@ -188,36 +224,39 @@ export class MissingNotificationsImproved extends Stack {
     const reportIt = task('Report it', report, run);
     const workflow = new Workflow(this, 'Run', {
       definition: DefinitionBody.fromChainable(
-        task('Plan the run', plan)
-          .next(
-            new Choice(this, 'Small enough for one worker?')
-              .when(
-                Condition.numberLessThanEqualsJsonPath('$.plannedBytes', '$.oneWorkerBytesMax'),
-                task('Reconcile in one worker', reconcile, run).next(reportIt),
-              )
-              .otherwise(
-                new DistributedMap(this, 'Extract units', {
-                  ...children,
-                  maxConcurrency: 100,
-                  itemReader: new S3JsonItemReader({ bucket: runs, key: JsonPath.stringAt('$.units.key') }),
-                })
-                  .itemProcessor(task('Extract one unit', extract))
-                  .next(task('Verify the units', verify, run))
-                  .next(
-                    new DistributedMap(this, 'Subtract partitions', {
-                      ...children,
-                      maxConcurrency: 100,
-                      itemsPath: '$.partitions',
-                    }).itemProcessor(task('Subtract one partition', subtract)),
-                  )
-                  .next(reportIt),
-              ),
-          ),
+        task('Plan the run', plan).next(
+          new Choice(this, 'Small enough for one worker?')
+            .when(
+              Condition.numberLessThanEqualsJsonPath('$.plannedBytes', '$.oneWorkerBytesMax'),
+              task('Reconcile in one worker', reconcile, run).next(reportIt),
+            )
+            .otherwise(
+              new DistributedMap(this, 'Extract units', {
+                ...children,
+                maxConcurrency: 100,
+                itemReader: new S3JsonItemReader({ bucket: runs, key: JsonPath.stringAt('$.units.key') }),
+              })
+                .itemProcessor(task('Extract one unit', extract))
+                .next(task('Verify the units', verify, run))
+                .next(
+                  new DistributedMap(this, 'Subtract partitions', {
+                    ...children,
+                    maxConcurrency: 100,
+                    itemsPath: '$.partitions',
+                  }).itemProcessor(task('Subtract one partition', subtract)),
+                )
+                .next(reportIt),
+            ),
+        ),
       ),
       timeout: Duration.hours(6),
       readsItemsFrom: [runs],
     });
-    answers(workflow, [2, 3], 'Two maps, one over what is read and one over partitions, and between them a check: a Standard workflow, since a unit may take longer than an Express one may last.');
+    answers(
+      workflow,
+      [2, 3],
+      'Two maps, one over what is read and one over partitions, and between them a check: a Standard workflow, since a unit may take longer than an Express one may last.',
+    );
 
     const nightly = new Schedule(this, 'Nightly', {
       description: 'Looks for missing notifications every night.',
@@ -230,7 +269,12 @@ export class MissingNotificationsImproved extends Stack {
     answers(nightly, 5, 'Runs every night over the day before: the incident becomes a reconciliation that never ends.');
     const alarm = new Alarm(this, 'MissedAlarm', {
       alarmDescription: 'Signed documents were never notified.',
-      metric: new Metric({ namespace: missedMetric.namespace, metricName: missedMetric.name, statistic: 'Maximum', period: Duration.minutes(5) }),
+      metric: new Metric({
+        namespace: missedMetric.namespace,
+        metricName: missedMetric.name,
+        statistic: 'Maximum',
+        period: Duration.minutes(5),
+      }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0,
       evaluationPeriods: 1,
@@ -256,7 +300,10 @@ export class MissingNotificationsImproved extends Stack {
     );
     uses(
       extract,
-      { 'lambda.requests': nights * unitsPlanned, 'lambda.gbSeconds': ((nights * logBytes) / load.readRate.value) * 1.73 },
+      {
+        'lambda.requests': nights * unitsPlanned,
+        'lambda.gbSeconds': ((nights * logBytes) / load.readRate.value) * 1.73,
+      },
       'As many seconds as one reader would take, spread over the units.',
     );
     uses(
@@ -284,7 +331,9 @@ export class MissingNotificationsImproved extends Stack {
     new CfnOutput(this, 'LogsBucket', { value: logs.bucketName });
     new CfnOutput(this, 'DeliveriesTable', { value: deliveries.tableName });
     new CfnOutput(this, 'Start', { value: workflow.machine.stateMachineArn });
-    new CfnOutput(this, 'Workers', { value: [extract, subtract].map((worker) => worker.function.functionName).join(',') });
+    new CfnOutput(this, 'Workers', {
+      value: [extract, subtract].map((worker) => worker.function.functionName).join(','),
+    });
     new CfnOutput(this, 'Senders', { value: notify.function.functionName });
     new CfnOutput(this, 'RunsBucket', { value: runs.bucketName });
     new CfnOutput(this, 'MissedQueue', { value: missed.queue.queueUrl });

@@ -64,7 +64,11 @@ export class MissingNotificationsNaive extends Stack {
     const storedBytes = load.storedDocuments.value * load.documentBytes.value;
     const logBytes = load.servers.value * load.logBytes.value;
     uses(documents, { 'dynamodb.storageGbMonths': storedBytes / 1e9, 'dynamodb.recoveryGbMonths': storedBytes / 1e9 });
-    uses(find, { 'dynamodb.readUnits': (nights * storedBytes) / 8192 }, 'A scan reads every document there is: half a unit for each 4 KB.');
+    uses(
+      find,
+      { 'dynamodb.readUnits': (nights * storedBytes) / 8192 },
+      'A scan reads every document there is: half a unit for each 4 KB.',
+    );
     uses(
       find,
       { 'lambda.requests': nights, 'lambda.gbSeconds': ((nights * logBytes) / load.readRate.value) * 10 },

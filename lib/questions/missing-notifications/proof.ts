@@ -112,15 +112,25 @@ const documentsAt: Readonly<Record<Scale, number>> = { small: 3_000, default: 20
 async function measure(target: Target): Promise<Measured> {
   const world = worldOf(target);
   const session = operator(target);
-  const [workers, senders] = ['Workers', 'Senders'].map((role) => session.output(role).split(',')) as [string[], string[]];
-  target.say(`storing ${world.documents.length} documents and ${world.logs.length} logs of ${world.servers.length} servers`);
+  const [workers, senders] = ['Workers', 'Senders'].map((role) => session.output(role).split(',')) as [
+    string[],
+    string[],
+  ];
+  target.say(
+    `storing ${world.documents.length} documents and ${world.logs.length} logs of ${world.servers.length} servers`,
+  );
   await Promise.all([session.storeDocuments(world), session.storeServers(world), session.storeLogs(world.logs)]);
   const missed = new Set(world.missed);
-  const window = { from: new Date(world.fromMs).toISOString(), to: new Date(world.toMs).toISOString(), oneWorkerBytesMax: 0 };
+  const window = {
+    from: new Date(world.fromMs).toISOString(),
+    to: new Date(world.toMs).toISOString(),
+    oneWorkerBytesMax: 0,
+  };
 
   target.say('first run, whose sender is killed after its third send');
   const firstAtMs = Date.now();
-  for (const sender of senders) await target.faults.arm(sender, [{ call: 'Invoke', kind: 'crash-after', nth: 3, times: 1 }]);
+  for (const sender of senders)
+    await target.faults.arm(sender, [{ call: 'Invoke', kind: 'crash-after', nth: 3, times: 1 }]);
   const first = await session.run('first', window);
   await target.faults.disarm();
   await session.settle();
@@ -131,8 +141,12 @@ async function measure(target: Target): Promise<Measured> {
   const again = whole(await session.run('first', window));
   await session.settle();
   const result = await session.result('first', firstSends);
-  const [answer, firstUsage] = [await session.sends(), await target.usage(firstAtMs, [...first.executions, ...again.executions])];
-  const wrong = [...answer.keys()].filter((id) => !missed.has(id)).length + world.missed.filter((id) => !answer.has(id)).length;
+  const [answer, firstUsage] = [
+    await session.sends(),
+    await target.usage(firstAtMs, [...first.executions, ...again.executions]),
+  ];
+  const wrong =
+    [...answer.keys()].filter((id) => !missed.has(id)).length + world.missed.filter((id) => !answer.has(id)).length;
 
   const beforeKill = await session.sends();
   for (const worker of workers) {
@@ -164,10 +178,14 @@ async function measure(target: Target): Promise<Measured> {
   await session.deleteLogs(world.logs.filter(({ key }) => key.startsWith(`logs/${lost}/`)));
   const refused = await session.run('lost', window);
   await session.settle();
-  const falseSends = difference(await session.sends(), beforeLoss).filter((id) => world.loggedOnlyBy(lost).includes(id)).length;
+  const falseSends = difference(await session.sends(), beforeLoss).filter((id) =>
+    world.loggedOnlyBy(lost).includes(id),
+  ).length;
   const partial = whole(await session.run('partial', { ...window, allowPartial: true }));
   await session.settle();
-  const passedForWhole = [refused, partial].filter(({ output }) => output !== undefined && output.complete !== false).length;
+  const passedForWhole = [refused, partial].filter(
+    ({ output }) => output !== undefined && output.complete !== false,
+  ).length;
   const sendsOfMissed = await session.sends();
 
   target.say('a run over ten times the logs');
@@ -192,7 +210,10 @@ async function measure(target: Target): Promise<Measured> {
     'documents in the answer that should not be, and the reverse': wrong,
     'difference that a killed worker makes to the repeated run’s result': linesThatDiffer(result, resultAfterKill),
     'missed documents left behind by a sender that died': leftBehind,
-    'sends beyond one for a missed document, after crashes and repeated runs': count(sendsOfMissed, (id, sends) => missed.has(id) && sends > 1),
+    'sends beyond one for a missed document, after crashes and repeated runs': count(
+      sendsOfMissed,
+      (id, sends) => missed.has(id) && sends > 1,
+    ),
     'calls of the notification service for documents that an earlier run sent': another.calls['lambda.Invoke'] ?? 0,
   };
 }

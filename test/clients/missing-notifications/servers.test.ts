@@ -2,12 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  type LogFile,
-  makeWorld,
-  moreLogs,
-  type World,
-} from '../../../clients/missing-notifications/servers.ts';
+import { type LogFile, makeWorld, moreLogs, type World } from '../../../clients/missing-notifications/servers.ts';
 import { parseLogKey, sendDelayMaxMs } from '../../../lambdas/missing-notifications/domain.ts';
 import { bruteForce, linesOf, plainOf } from '../../missing-notifications/oracle.ts';
 
