@@ -137,7 +137,15 @@ export const forbidden: readonly IForbiddenRuleType[] = [
   mayImport(
     'a proof drives from outside',
     '^lib/questions/([^/]+)/proof\\.ts$',
-    [sdk, '^engines/', '^lambdas/$1/domain\\.ts$', '^clients/$1/', '^lib/kit/proof\\.ts$', questionPackages],
+    [
+      sdk,
+      '^engines/',
+      '^lambdas/$1/domain\\.ts$',
+      '^clients/$1/',
+      '^lib/kit/proof\\.ts$',
+      '^lib/questions/$1/question\\.ts$',
+      questionPackages,
+    ],
     'a proof knows the deployed outputs and the domain: it may not look at stacks, stores, handlers or tools',
   ),
   mayImport(

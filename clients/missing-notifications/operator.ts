@@ -201,7 +201,10 @@ export function operator({ aws, outputs }: Console) {
     async sends(): Promise<ReadonlyMap<string, number>> {
       const sends = new Map<string, number>();
       for await (const { Items = [] } of paginateScan({ client: dynamo }, { TableName: output('DeliveriesTable') })) {
-        for (const item of Items) sends.set(item['documentId'].S!, (sends.get(item['documentId'].S!) ?? 0) + 1);
+        for (const item of Items) {
+          const id = item['documentId']!.S!;
+          sends.set(id, (sends.get(id) ?? 0) + 1);
+        }
       }
       return sends;
     },

@@ -79,22 +79,22 @@ export function makeWorld({
     if (random.share(missedShare)) {
       missed.push(documentId);
       // A failed attempt is named by a line that is no success, and by a success of another document.
-      lines[server].push(
-        line(loggedAtMs, servers[server], `WARN notification.retry channel=email doc=${documentId}`),
+      lines[server]!.push(
+        line(loggedAtMs, servers[server]!, `WARN notification.retry channel=email doc=${documentId}`),
       );
       if (random.share(0.5)) {
-        lines[server].push(sent(random, loggedAtMs, servers[server], uuid(random), ` olddoc=${documentId}`));
+        lines[server]!.push(sent(random, loggedAtMs, servers[server]!, uuid(random), ` olddoc=${documentId}`));
       }
       continue;
     }
-    lines[server].push(sent(random, loggedAtMs, servers[server], documentId));
+    lines[server]!.push(sent(random, loggedAtMs, servers[server]!, documentId));
     // The second server may be the first again.
     let again = server;
     if (random.share(loggedTwiceShare)) {
       again = random.below(serverCount);
-      lines[again].push(sent(random, loggedAtMs + random.below(1000), servers[again], documentId));
+      lines[again]!.push(sent(random, loggedAtMs + random.below(1000), servers[again]!, documentId));
     }
-    if (again === server) only[server].push(documentId);
+    if (again === server) only[server]!.push(documentId);
   }
 
   // Signed a millisecond after the window, and in the minutes before the logs were shipped.
@@ -110,11 +110,11 @@ export function makeWorld({
 
   const logs = servers.flatMap((server, index) => {
     for (let older = 0; older < olderPerServer; older += 1) {
-      lines[index].push(sent(random, fromMs + random.below(shippedUntilMs - fromMs), server, uuid(random)));
+      lines[index]!.push(sent(random, fromMs + random.below(shippedUntilMs - fromMs), server, uuid(random)));
     }
     for (let at = fromMs; at < shippedUntilMs; at += 60 * 60_000)
-      lines[index].push(line(at, server, 'INFO heartbeat'));
-    return ship(server, index, lines[index].toSorted(), random);
+      lines[index]!.push(line(at, server, 'INFO heartbeat'));
+    return ship(server, index, lines[index]!.toSorted(), random);
   });
   return {
     fromMs,

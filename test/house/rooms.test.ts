@@ -10,7 +10,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'lib/questions': [],
   lambdas: ['kit'],
   clients: [],
-  test: ['bin', 'clients', 'engines', 'house', 'lambdas', 'lib', 'tools'],
+  test: ['clients', 'engines', 'house', 'lambdas', 'lib', 'tools'],
 };
 
 describe('slugs', () => {
@@ -33,7 +33,7 @@ describe('slugs', () => {
 
   it.each(built)('join the files of $slug across the rooms', ({ slug, variants }) => {
     expect(filesIn(`lib/questions/${slug}`), `lib/questions/${slug}: file names are fixed`).toEqual(
-      ['diff.md', 'proof.ts', 'question.ts', ...variants.map((variant) => `${variant}.ts`)].sort(),
+      ['diff.md', 'proof.json', 'proof.ts', 'question.ts', ...variants.map((variant) => `${variant}.ts`)].sort(),
     );
     const lambdas = filesIn(`lambdas/${slug}`);
     if (lambdas.length > 0) {

@@ -15,7 +15,7 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import type { SendMessageBatchCommand} from '@aws-sdk/client-sqs';
+import type { SendMessageBatchCommand } from '@aws-sdk/client-sqs';
 import { SQSClient, type BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 import type { FinalizeRequestMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
 import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';

@@ -2,8 +2,8 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Stack } from 'aws-cdk-lib';
-import type { TemplateResource } from '../../lib/kit/proof.ts';
-import { buildApp, type AppOptions } from '../../lib/load.ts';
+import type { TemplateResource } from '../../../lib/kit/proof.ts';
+import { buildApp, type AppOptions } from '../../../lib/load.ts';
 
 export type Resources = Readonly<Record<string, TemplateResource>>;
 

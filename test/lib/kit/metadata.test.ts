@@ -1,10 +1,10 @@
 import { RootConstruct, Construct } from 'constructs';
 import { describe, expect, it } from 'vitest';
-import { answers, answersIn } from '../../lib/kit/answers.ts';
-import { type Bar, meets } from '../../lib/kit/proof.ts';
-import { isBuilt, planned, type Question } from '../../lib/kit/question.ts';
-import { uses, usesIn } from '../../lib/kit/uses.ts';
-import { variables } from '../../lib/kit/variables.ts';
+import { answers, answersIn } from '../../../lib/kit/answers.ts';
+import { type Bar, meets } from '../../../lib/kit/proof.ts';
+import { isBuilt, planned, type Question } from '../../../lib/kit/question.ts';
+import { uses, usesIn } from '../../../lib/kit/uses.ts';
+import { variables } from '../../../lib/kit/variables.ts';
 
 function tree() {
   const root = new RootConstruct();
