@@ -13,6 +13,8 @@ export interface WorldOptions {
   readonly servers?: number;
   /** Logged notifications of documents that were signed before the window, for each server; 20 when absent. */
   readonly olderPerServer?: number;
+  /** Share of the documents whose notification failed, without a line that says so; 0.002 when absent. */
+  readonly missedShare?: number;
 }
 
 export interface SeededDocument {
@@ -48,8 +50,6 @@ const toMs = Date.parse('2026-03-02T12:00:00Z');
 /** Logs were shipped a little after the last notification of the window may have been logged. */
 const shippedUntilMs = toMs + 15 * 60_000 + 30_000;
 
-/** Share of the documents whose notification failed: no line says so. */
-const missedShare = 0.002;
 const loggedTwiceShare = 0.03;
 const onTheirWayShare = 0.001;
 const draftsPerSigned = 0.2;
@@ -60,6 +60,7 @@ export function makeWorld({
   documents: count,
   servers: serverCount = 500,
   olderPerServer = 20,
+  missedShare = 0.002,
 }: WorldOptions): World {
   const random = randomFrom(seed);
   const servers = Array.from({ length: serverCount }, (_, index) => `srv-${String(index + 1).padStart(3, '0')}`);

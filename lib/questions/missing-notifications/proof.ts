@@ -1,5 +1,5 @@
 import { operator, type RunResult } from '../../../clients/missing-notifications/operator.ts';
-import { makeWorld, moreLogs, shippedAgain, type World } from '../../../clients/missing-notifications/servers.ts';
+import { makeWorld, moreLogs, shippedAgain, type World, type WorldOptions } from '../../../clients/missing-notifications/servers.ts';
 import type { Measured, Proof, Property, Scale, Target, Template, TemplateResource, Usage } from '../../kit/proof.ts';
 import { question } from './question.ts';
 
@@ -106,7 +106,12 @@ const properties: readonly Property[] = [
  * Documents signed in the window. An emulator on two cores stores some 12,000 a second and scans its table at 40,000 a
  * second, and the workload is a dozen runs: these are what it does in a minute or two, hence not a million by default.
  */
-const documentsAt: Readonly<Record<Scale, number>> = { small: 3_000, default: 20_000, full: 1_000_000 };
+const sizes = {
+  // More of them missed, so that a batch of the queue holds several.
+  small: { documents: 3_000, missedShare: 0.015 },
+  default: { documents: 20_000 },
+  full: { documents: 1_000_000 },
+} as const satisfies Record<Scale, Omit<WorldOptions, 'seed'>>;
 
 /** The same workload for every variant: what differs is what the variant's outputs offer to start and to look at. */
 async function measure(target: Target): Promise<Measured> {
@@ -223,7 +228,7 @@ const worlds = new Map<string, World>();
 
 function worldOf({ seed, scale }: Target): World {
   const id = `${seed} ${scale}`;
-  const world = worlds.get(id) ?? makeWorld({ seed, documents: documentsAt[scale] });
+  const world = worlds.get(id) ?? makeWorld({ seed, ...sizes[scale] });
   worlds.set(id, world);
   return world;
 }
