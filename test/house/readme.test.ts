@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkCommandLine } from '../../tools/cli/main.ts';
+import type { ProofResult } from '../../tools/prove/prove.ts';
 import { json, read, repositoryFiles } from './files.ts';
 
 const { scripts } = json('package.json') as { scripts: Readonly<Record<string, string>> };
@@ -66,6 +67,28 @@ describe('the README', () => {
       (link) => !files.some((file) => file === link || file.startsWith(`${link.replace(/\/$/, '')}/`)),
     );
     expect(broken).toEqual([]);
+  });
+});
+
+describe('the figures and excerpts of the README', () => {
+  const readme = read('README.md');
+
+  it('are those of the recorded proof', () => {
+    const { properties } = json('lib/questions/missing-notifications/proof.json') as Pick<ProofResult, 'properties'>;
+    const number = (value: number | undefined) => value!.toLocaleString('en-US', { maximumFractionDigits: 2 });
+    for (const { name, unit, measured, tier } of properties) {
+      expect(readme).toContain(
+        `| ${name} | ${unit} | ${number(measured['naive'])} | ${number(measured['improved'])} | ${tier} |`,
+      );
+    }
+  });
+
+  it('are those of the committed diff', () => {
+    const excerpts = [...readme.matchAll(/^```diff\n.*?^```\n/gms)].map(([excerpt]) => excerpt);
+    expect(excerpts.length).toBeGreaterThan(0);
+    for (const excerpt of excerpts) {
+      expect(read('lib/questions/missing-notifications/diff.md'), 'copy it again').toContain(excerpt);
+    }
   });
 });
 

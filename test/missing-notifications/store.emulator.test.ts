@@ -81,9 +81,10 @@ async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
 function losesReply({ middlewareStack }: DynamoDBClient | S3Client): () => void {
   let calls = 0;
   const lose: FinalizeRequestMiddleware<object, MetadataBearer> = (next) => async (args) => {
-    const result = await next(args);
     calls += 1;
-    if (calls === 1) throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
+    const first = calls === 1;
+    const result = await next(args);
+    if (first) throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
     return result;
   };
   // Below the SDK's retries.

@@ -1,5 +1,11 @@
 import { operator, type RunResult } from '../../../clients/missing-notifications/operator.ts';
-import { makeWorld, moreLogs, shippedAgain, type World, type WorldOptions } from '../../../clients/missing-notifications/servers.ts';
+import {
+  makeWorld,
+  moreLogs,
+  shippedAgain,
+  type World,
+  type WorldOptions,
+} from '../../../clients/missing-notifications/servers.ts';
 import type { Measured, Proof, Property, Scale, Target, Template, TemplateResource, Usage } from '../../kit/proof.ts';
 import { question } from './question.ts';
 
