@@ -59,7 +59,12 @@ export class Handler extends Construct implements IGrantable {
       handler: 'index.handler',
       memorySize: props.memoryMb,
       timeout: props.timeout,
-      environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
+      environment: {
+        NODE_OPTIONS: '--enable-source-maps',
+        // The `service` of each log line.
+        POWERTOOLS_SERVICE_NAME: props.entry.split('/')[0]!,
+        ...props.environment,
+      },
       ...(props.temporaryMb === undefined ? {} : { ephemeralStorageSize: Size.mebibytes(props.temporaryMb) }),
       logGroup,
       role: this.#role,

@@ -44,7 +44,9 @@ describe('a handler', () => {
           Timeout: 5,
           Description: 'Puts a book.',
           TracingConfig: { Mode: 'Active' },
-          Environment: { Variables: { NODE_OPTIONS: '--enable-source-maps', BOOKS_TABLE: 'books' } },
+          Environment: {
+            Variables: { NODE_OPTIONS: '--enable-source-maps', POWERTOOLS_SERVICE_NAME: 'shelf', BOOKS_TABLE: 'books' },
+          },
         },
       },
     ]);
