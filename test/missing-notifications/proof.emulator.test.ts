@@ -33,6 +33,7 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
 
   it('injected the faults that it claims to survive', () => {
     expect(result.faults['improved']!.join('\n')).toMatch(/Notify: crash-after Invoke/);
+    expect(result.faults['improved']!.join('\n')).toMatch(/Notify: crash-before UpdateItem/);
     expect(result.faults['improved']!.join('\n')).toMatch(/Extract: crash-before PutObject/);
     expect(result.faults['improved']!.join('\n')).toMatch(/Subtract: crash-before PutObject/);
     expect(result.faults['naive']!.join('\n')).toMatch(/Find: crash-after Invoke/);

@@ -138,10 +138,14 @@ async function measure(target: Target): Promise<Measured> {
     oneWorkerBytesMax: 0,
   };
 
-  target.say('first run, whose sender is killed after its third send');
+  target.say('first run, whose sender is killed, once before it claims and once after it sent');
   const firstAtMs = Date.now();
-  for (const sender of senders)
-    await target.faults.arm(sender, [{ call: 'Invoke', kind: 'crash-after', nth: 3, times: 1 }]);
+  for (const sender of senders) {
+    await target.faults.arm(sender, [
+      { call: 'UpdateItem', kind: 'crash-before', nth: 3, times: 1 },
+      { call: 'Invoke', kind: 'crash-after', nth: 3, times: 1 },
+    ]);
+  }
   const first = await session.run('first', window);
   await target.faults.disarm();
   await session.settle();
