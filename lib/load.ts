@@ -61,8 +61,6 @@ export async function buildApp(options: AppOptions): Promise<{ readonly app: App
         new cdk.DefaultStackSynthesizer({ generateBootstrapVersionRule: false })) as IStackSynthesizer;
   const design = options.design ?? (await loadVariant(slug, variant));
   const stacks = design(app, {
-    stage,
-    schedules,
     stack: (role) => {
       const suffix = role === 'main' ? '' : `-${role}`;
       const stackName = `${slug}-${variant}${suffix}${run === undefined ? '' : `-${run}`}`;

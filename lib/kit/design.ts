@@ -9,12 +9,8 @@ export interface DesignStacks {
   readonly [role: string]: Stack;
 }
 
-/** How, not what: the same design deployed to a sandbox or to production. */
+/** What a design is told of the place it is built for; stage and schedules are read by the kit's constructs (stage.ts). */
 export interface Deployment {
-  /** `sandbox` deletes data with its stack; `production` keeps it. */
-  readonly stage: 'sandbox' | 'production';
-  /** False creates schedules disabled, so that a proof run is not disturbed at night. */
-  readonly schedules: boolean;
   /** Construct id and props of a stack by its role: the id is the same in every variant, the physical name is not. */
   stack(role: string): { readonly id: string; readonly props: StackProps };
 }
