@@ -24,11 +24,11 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
   });
 
   it('meters what each variant used', () => {
-    for (const usage of Object.values(result.usage)) {
+    for (const usage of Object.values(result.units)) {
       expect(usage).toMatchObject({ invocations: expect.any(Number), handlerMs: expect.any(Number) });
       expect(usage.calls['s3.GetObject']).toBeGreaterThan(1000);
     }
-    expect(result.usage['improved']!.messages.sent).toBeGreaterThan(0);
+    expect(result.units['improved']!.messages.sent).toBeGreaterThan(0);
   });
 
   it('injected the faults that it claims to survive', () => {

@@ -25,7 +25,7 @@ export async function checkBudget(
         `designs prove ${question.slug} --scale ${scale} --record`,
     );
   }
-  const usages = Object.values(record.usage);
+  const usages = Object.values(record.units);
   const usd = usages.reduce((sum, usage) => sum + costUsd(usage), 0);
   const requests = usages.reduce(
     (sum, { calls }) => sum + Object.values(calls).reduce((all, times) => all + times, 0),

@@ -35,7 +35,8 @@ export interface ProofResult {
   readonly scale: Scale;
   readonly target: 'emulator' | 'account';
   readonly properties: readonly ProvenProperty[];
-  readonly usage: Readonly<Record<string, Usage>>;
+  /** What each variant used, which the estimates price. */
+  readonly units: Readonly<Record<string, Usage>>;
   /** Injected faults that fired, by variant; the names of functions are shortened to their construct's. */
   readonly faults: Readonly<Record<string, readonly string[]>>;
   readonly pass: boolean;
@@ -176,7 +177,7 @@ function assemble(
     scale,
     target: aws.endpoint === undefined ? 'account' : 'emulator',
     properties: proven,
-    usage: Object.fromEntries(variants.map((variant) => [variant, measurements[variant]!.usage])),
+    units: Object.fromEntries(variants.map((variant) => [variant, measurements[variant]!.usage])),
     faults: Object.fromEntries(variants.map((variant) => [variant, measurements[variant]!.faults])),
     pass: proven.every(({ pass }) => pass),
   };
