@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { catalogue } from '../../lib/catalogue.ts';
 import { isBuilt } from '../../lib/kit/question.ts';
 import type { Proof } from '../../lib/kit/proof.ts';
+import { readRecord } from '../../tools/prove/record.ts';
 import { json, read } from './files.ts';
 
 interface Seed {
@@ -11,9 +12,9 @@ interface Seed {
   readonly points: readonly string[];
 }
 
-describe('the catalogue', () => {
-  const seeds = json('test/house/questions.json') as readonly Seed[];
+const seeds = json('test/house/questions.json') as readonly Seed[];
 
+describe('the catalogue', () => {
   it('begins with the 22 questions of the seed document and their 126 points, in order', () => {
     const points = seeds.flatMap((seed) => seed.points);
     expect({ questions: seeds.length, points: points.length }).toEqual({ questions: 22, points: 126 });
@@ -103,6 +104,34 @@ describe.each(catalogue.filter(isBuilt))('the built question $slug', ({ slug, va
         expect(Object.keys(bar), `bar of ${variant} in "${name}"`).toHaveLength(1);
       }
     }
+  });
+});
+
+/** Those of the seed document are published with their figures; one of a user's own may be recorded or not. */
+const recorded = catalogue.filter(
+  (question) => isBuilt(question) && (seeds.some(({ slug }) => slug === question.slug) || readRecord(question.slug)),
+);
+
+describe.each(recorded)('the recorded proof of $slug', ({ slug }) => {
+  const remedy = `run: npx designs prove ${slug} --record`;
+
+  it('is of the properties and bars that proof.ts has', async () => {
+    const { properties } = await proofOf(slug);
+    const ofRecord = readRecord(slug)?.properties.map(({ measured: _, pass: __, bars, ...head }) => ({
+      ...head,
+      ...bars,
+    }));
+    expect(ofRecord, remedy).toEqual(properties);
+  });
+
+  it('is of the default scale, and passes', () => {
+    const record = readRecord(slug);
+    expect({ slug: record?.slug, scale: record?.scale, pass: record?.pass }, remedy).toEqual({
+      slug,
+      scale: 'default',
+      pass: true,
+    });
+    expect(record?.properties.filter(({ pass }) => !pass).map(({ name }) => name)).toEqual([]);
   });
 });
 

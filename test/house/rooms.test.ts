@@ -32,8 +32,10 @@ describe('slugs', () => {
   });
 
   it.each(built)('join the files of $slug across the rooms', ({ slug, variants }) => {
-    expect(filesIn(`lib/questions/${slug}`), `lib/questions/${slug}: file names are fixed`).toEqual(
-      ['diff.md', 'proof.json', 'proof.ts', 'question.ts', ...variants.map((variant) => `${variant}.ts`)].sort(),
+    // A question just made by `designs new` has no recorded proof yet: test/house/catalogue.test.ts says which need one.
+    const files = filesIn(`lib/questions/${slug}`).filter((file) => file !== 'proof.json');
+    expect(files, `lib/questions/${slug}: file names are fixed`).toEqual(
+      ['diff.md', 'proof.ts', 'question.ts', ...variants.map((variant) => `${variant}.ts`)].sort(),
     );
     const lambdas = filesIn(`lambdas/${slug}`);
     if (lambdas.length > 0) {
