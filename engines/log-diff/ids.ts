@@ -1,5 +1,5 @@
-import { grow, KeySet, type SetOptions, type SharedKeys } from './keys.ts';
-import { TextSet, type SharedTexts } from './texts.ts';
+import { grow, KeySet, type SetOptions } from './keys.ts';
+import { TextSet } from './texts.ts';
 import { formatUuid, parseUuid, uuidKeyBytes, uuidTextBytes } from './uuid.ts';
 
 /** Longest ID, in bytes. */
@@ -10,14 +10,6 @@ export interface IdSetOptions extends SetOptions {
   readonly ignoreCase?: boolean;
 }
 
-/** A finished set, for another thread: structured clone keeps the memory shared. */
-export interface SharedIds {
-  readonly keys: SharedKeys;
-  readonly texts: SharedTexts;
-  readonly kinds: Uint32Array;
-  readonly ignoreCase: boolean;
-}
-
 /**
  * An exact set of byte-string IDs of 1 to 256 bytes. Canonical UUIDs take a 16-byte path, all others keep their bytes;
  * equality is of bytes either way. An ID's reference is even for a UUID, odd for another, below `refs`; references do
@@ -25,7 +17,6 @@ export interface SharedIds {
  */
 export class IdSet {
   readonly #ignoreCase: boolean;
-  readonly #shared: boolean;
   readonly #key = new Uint8Array(uuidKeyBytes);
   readonly #left = new Uint8Array(idBytesMax);
   readonly #right = new Uint8Array(idBytesMax);
@@ -36,29 +27,9 @@ export class IdSet {
 
   constructor({ ignoreCase = false, ...options }: IdSetOptions = {}) {
     this.#ignoreCase = ignoreCase;
-    this.#shared = options.shared ?? false;
     this.#keys = new KeySet(options);
     this.#texts = new TextSet(options);
-    this.#kinds = grow(new Uint32Array(0), 32, this.#shared);
-  }
-
-  /** What another thread needs to look up in this set; nothing may be added afterwards. */
-  share(): SharedIds {
-    const [keys, texts, kinds] = [this.#keys.share(), this.#texts.share(), this.#kinds];
-    return { keys, texts, kinds, ignoreCase: this.#ignoreCase };
-  }
-
-  static from({ keys, texts, kinds, ignoreCase }: SharedIds): IdSet {
-    const set = new IdSet({ ignoreCase, shared: true });
-    set.#keys = KeySet.from(keys);
-    set.#texts = TextSet.from(texts);
-    set.#kinds = kinds;
-    return set;
-  }
-
-  /** Whether other threads can look up in it. */
-  get shared(): boolean {
-    return this.#shared;
+    this.#kinds = grow(new Uint32Array(0), 32);
   }
 
   get size(): number {
@@ -77,7 +48,7 @@ export class IdSet {
     const found = this.find(bytes, start, end);
     if (found !== -1) return found;
     const position = this.size;
-    if (position >= 32 * this.#kinds.length) this.#kinds = grow(this.#kinds, 2 * this.#kinds.length, this.#shared);
+    if (position >= 32 * this.#kinds.length) this.#kinds = grow(this.#kinds, 2 * this.#kinds.length);
     if (parseUuid(bytes, start, end, this.#key)) return keyRef(this.#keys.add(this.#key));
     this.#kinds[position >>> 5]! |= 1 << (position & 31);
     return textRef(this.#texts.add(bytes, start, end));
@@ -146,22 +117,23 @@ function textRef(index: number): number {
   return index === -1 ? -1 : 2 * index + 1;
 }
 
-/** Bits beside a set, one a reference. Threads may set bits of the same shared words at once. */
+/** Bits beside a set, one a reference. */
 export class Marks {
-  readonly words: Uint32Array;
+  readonly #words: Uint32Array;
 
-  /** Room for references below `refs`, or the words of another thread's marks. */
-  constructor(refs: number | Uint32Array, { shared = false }: SetOptions = {}) {
-    this.words = typeof refs === 'number' ? grow(new Uint32Array(0), Math.ceil(refs / 32), shared) : refs;
+  /** Room for references below `refs`. */
+  constructor(refs: number) {
+    this.#words = new Uint32Array(Math.ceil(refs / 32));
   }
 
-  /** Sets the bit; true if it was this call that set it, in one thread only. */
+  /** Sets the bit; true if it was this call that set it. */
   set(ref: number): boolean {
-    const bit = 1 << (ref & 31);
-    return (Atomics.or(this.words, ref >>> 5, bit) & bit) === 0;
+    const [word, bit] = [this.#words[ref >>> 5]!, 1 << (ref & 31)];
+    this.#words[ref >>> 5] = word | bit;
+    return (word & bit) === 0;
   }
 
   has(ref: number): boolean {
-    return ((this.words[ref >>> 5]! >>> (ref & 31)) & 1) === 1;
+    return ((this.#words[ref >>> 5]! >>> (ref & 31)) & 1) === 1;
   }
 }

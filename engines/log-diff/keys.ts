@@ -1,17 +1,14 @@
 import { uuidKeyBytes } from './uuid.ts';
 
-/** How a set allocates and hashes; absent means plain memory and the whole hash. */
+/** How a set hashes. */
 export interface SetOptions {
-  /** Allocates SharedArrayBuffers, so that other threads can look up in the finished set. */
-  readonly shared?: boolean;
   /** Bits of the hash that are used: 0 makes all IDs collide, for tests. */
   readonly hashMask?: number;
 }
 
-/** Words of zeros, or the old words followed by zeros. */
-export function grow(old: Uint32Array, words: number, shared: boolean): Uint32Array {
-  const bytes = words * 4;
-  const grown = new Uint32Array(shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+/** The old words followed by zeros. */
+export function grow(old: Uint32Array, words: number): Uint32Array {
+  const grown = new Uint32Array(words);
   grown.set(old);
   return grown;
 }
@@ -39,43 +36,23 @@ export function wordAt(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 }
 
-export interface SharedKeys {
-  readonly words: Uint32Array;
-  readonly slots: Uint32Array;
-  readonly size: number;
-}
-
 /**
  * An exact set of 16-byte keys, in the order in which they came: 16 bytes a key and 5 to 11 of open-addressed table.
  * The table holds positions, not keys, so no key (not the nil UUID either) is mistaken for an empty slot.
  */
 export class KeySet {
-  readonly #shared: boolean;
   readonly #hashMask: number;
   #words: Uint32Array;
   #slots: Uint32Array;
   #size = 0;
 
-  constructor({ shared = false, hashMask = 0xffffffff }: SetOptions = {}) {
-    this.#shared = shared;
+  constructor({ hashMask = 0xffffffff }: SetOptions = {}) {
     this.#hashMask = hashMask;
-    this.#words = grow(new Uint32Array(0), 64, shared);
-    this.#slots = grow(new Uint32Array(0), 32, shared);
+    this.#words = grow(new Uint32Array(0), 64);
+    this.#slots = grow(new Uint32Array(0), 32);
   }
 
   /** What another thread needs to look up in this set; nothing may be added afterwards. */
-  share(): SharedKeys {
-    return { words: this.#words, slots: this.#slots, size: this.#size };
-  }
-
-  static from({ words, slots, size }: SharedKeys, options: SetOptions = {}): KeySet {
-    const set = new KeySet(options);
-    set.#words = words;
-    set.#slots = slots;
-    set.#size = size;
-    return set;
-  }
-
   get size(): number {
     return this.#size;
   }
@@ -86,7 +63,7 @@ export class KeySet {
     const found = this.#slots[slot]!;
     if (found !== 0) return found - 1;
     const index = this.#size++;
-    if (4 * this.#size > this.#words.length) this.#words = grow(this.#words, 2 * this.#words.length, this.#shared);
+    if (4 * this.#size > this.#words.length) this.#words = grow(this.#words, 2 * this.#words.length);
     for (let i = 0; i < 4; i++) this.#words[4 * index + i] = wordAt(key, at + 4 * i);
     this.#slots[slot] = this.#size;
     if (4 * this.#size > 3 * this.#slots.length) this.#rehash();
@@ -127,7 +104,7 @@ export class KeySet {
 
   #rehash(): void {
     const words = this.#words;
-    this.#slots = grow(new Uint32Array(0), 2 * this.#slots.length, this.#shared);
+    this.#slots = grow(new Uint32Array(0), 2 * this.#slots.length);
     for (let index = 0; index < this.#size; index++) {
       const at = 4 * index;
       this.#slots[this.#slotOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)] = index + 1;

@@ -52,6 +52,12 @@ export class LineSplitter {
     if (this.#carried > 0 || this.#skipping) this.#finishCarried(false);
   }
 
+  /** Drops a last line that lacks its end. */
+  abandon(): void {
+    this.#carried = 0;
+    this.#skipping = false;
+  }
+
   #append(bytes: Uint8Array, start: number, end: number): void {
     if (this.#skipping) return;
     const carried = this.#carried + end - start;

@@ -4,15 +4,36 @@ import { idBytesMax } from './ids.ts';
 /** Says whether bytes[start, end) of the line is an ID that the caller can use. */
 export type Accept = (start: number, end: number) => boolean;
 
+/** Where the ID stands in a line that leaves no doubt, so that the core finds it without the regular expression. */
+export interface LiteralPattern {
+  /** 1 to 64 bytes that every match contains. A line with two of them leaves a doubt. */
+  readonly marker: Uint8Array;
+  /** Bytes that may stand beside the marker; the line's beginning and end always may. */
+  readonly besideMarker: (byte: number) => boolean;
+  /** Bytes that end an ID; the line's end always does. */
+  readonly endsId: (byte: number) => boolean;
+  /**
+   * The ID follows four bytes, which follow one that ends IDs, somewhere behind the marker; on the way no byte equals
+   * `barrier`. It may stand in quotes, which then end IDs. Absent: the ID follows the marker directly.
+   */
+  readonly field?: { readonly name: Uint8Array; readonly barrier: number };
+  /** The ID is a canonical UUID, or else 1 to 256 bytes up to one that ends an ID. */
+  readonly uuid: boolean;
+  /** Whether a UUID must be followed by a byte that ends an ID, or by the line's end. */
+  readonly endWanted: boolean;
+}
+
 /** How the ID is found in a line. */
 export interface LogPattern {
   /** The regular expression: what the pattern means, whatever the way it is computed. */
   readonly source: string;
   /** Bytes that every line with an ID contains, so that others are skipped by a byte search; absent if there are none. */
   readonly marker?: Uint8Array;
+  /** Absent when only the expression can tell. */
+  readonly literal?: LiteralPattern;
   /**
    * Offers the line's ID, bytes within [start, end), to `accept`: the first match of the line. Where a line can be two
-   * records glued together (the default pattern), refused IDs are followed by the next record's.
+   * records glued together (the default pattern), each of them has its own.
    */
   find(bytes: Uint8Array, start: number, end: number, accept: Accept): void;
 }
@@ -132,8 +153,9 @@ const isNameByte = Uint8Array.from({ length: 256 }, (_, byte) => (/[\w.-]/.test(
 /**
  * The success marker `notification.sent` as a whole name, then anything but the head of another record, then a field
  * `doc=<id>`. The ID is a whole token of 1 to 256 bytes: delimited by space, tab, comma, semicolon, quote or the line's
- * end, so that `olddoc=<id>` and `doc=<id>suffix` are other things. A refused ID is followed by the next record of the
- * line, because a torn record and the whole one after it share a line.
+ * end, so that `olddoc=<id>` and `doc=<id>suffix` are other things. A refused ID is followed by the next one of the line,
+ * because a torn record and the whole one after it share a line; an accepted one by that of another record whose head
+ * stands in the line, because a record may lack its end.
  *
  * Written by hand because a backtracking expression would need quadratic time on a long line full of markers.
  */
@@ -142,6 +164,15 @@ export const defaultPattern: LogPattern = {
     `(?<![\\w.-])notification\\.sent(?![\\w.-])(?:(?!${recordHead.source})[^])*?` +
     `[ \\t,;"']doc=["']?([^ \\t,;"']{1,${idBytesMax}})(?![^ \\t,;"'])`,
   marker,
+  literal: {
+    marker,
+    besideMarker: (byte) => isNameByte[byte] === 0,
+    endsId: (byte) => isDelimiter[byte] === 1,
+    // The time of another record's head ends in Z.
+    field: { name: field, barrier: 'Z'.charCodeAt(0) },
+    uuid: false,
+    endWanted: true,
+  },
   find(bytes, start, end, accept) {
     let sent = nextMarker(bytes, start, start, end);
     let at = sent;
@@ -157,8 +188,10 @@ export const defaultPattern: LogPattern = {
         continue;
       }
       const head = lastRecordHead(bytes, sent, doc);
-      if (head === -1 && accept(idStart, idEnd)) return;
-      sent = nextMarker(bytes, start, head === -1 ? idEnd : head, end);
+      sent =
+        head === -1 && accept(idStart, idEnd)
+          ? nextRecord(bytes, start, idEnd, end)
+          : nextMarker(bytes, start, head === -1 ? idEnd : head, end);
       at = sent;
     }
   },
@@ -174,6 +207,15 @@ function nextMarker(bytes: Uint8Array, start: number, from: number, end: number)
     return after;
   }
   return -1;
+}
+
+/** Where the marker of another record ends, whose head stands at or after `from` in the line [start, end), or -1. */
+function nextRecord(bytes: Uint8Array, start: number, from: number, end: number): number {
+  for (let at = from; ;) {
+    const sent = nextMarker(bytes, start, at, end);
+    if (sent === -1 || lastRecordHead(bytes, at, sent) !== -1) return sent;
+    at = sent;
+  }
 }
 
 /** Where a field `doc=` begins that a delimiter at or after `from` precedes, or -1. */

@@ -45,6 +45,10 @@ export interface Scanner {
   push(chunk: Uint8Array): void;
   /** Handles a last line that lacks its end. Not to be called for a log that broke off, since that line is cut. */
   finish(): void;
+  /** Drops a last line that lacks its end: the log broke off, so that the line is cut. */
+  abandon(): void;
+  /** Takes the line bytes[start, end) by itself, which is known to carry the pattern's marker; `lines` and `bytes` of the stats do not change. */
+  marked(bytes: Uint8Array, start: number, end: number): void;
   readonly stats: ScanStats;
 }
 
@@ -78,6 +82,14 @@ export function createScanner(options: ScanOptions): Scanner {
     return markerAt + marker!.length <= end;
   };
 
+  const marked = (bytes: Uint8Array, start: number, end: number): void => {
+    searched = bytes;
+    offered = usable = false;
+    pattern.find(bytes, start, end, accept);
+    if (usable) stats.matched++;
+    else if (offered || marker) stats.unreadableLines++;
+  };
+
   const splitter = new LineSplitter(
     {
       line(bytes, start, end, ended) {
@@ -89,12 +101,7 @@ export function createScanner(options: ScanOptions): Scanner {
             stats.lastTimestampMs = Math.max(ms, stats.lastTimestampMs ?? ms);
           }
         }
-        if (marker && !carriesMarker(bytes, start, end)) return;
-        searched = bytes;
-        offered = usable = false;
-        pattern.find(bytes, start, end, accept);
-        if (usable) stats.matched++;
-        else if (offered || marker) stats.unreadableLines++;
+        if (!marker || carriesMarker(bytes, start, end)) marked(bytes, start, end);
       },
       overlong() {
         stats.lines++;
@@ -105,6 +112,15 @@ export function createScanner(options: ScanOptions): Scanner {
   );
   return {
     stats,
+    marked(bytes, start, end) {
+      marked(bytes, start, end);
+      // Its memory may hold other bytes by the next push().
+      searched = undefined;
+    },
+    abandon() {
+      searched = undefined;
+      splitter.abandon();
+    },
     push(chunk) {
       // The caller may have read new bytes into the same memory.
       searched = undefined;

@@ -1,12 +1,5 @@
 import { grow, type SetOptions } from './keys.ts';
 
-export interface SharedTexts {
-  readonly kept: Uint8Array;
-  readonly ends: Uint32Array;
-  readonly slots: Uint32Array;
-  readonly size: number;
-}
-
 /** ASCII upper case to lower; every other byte stands for itself. */
 const folded = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte <= 90 ? byte + 32 : byte));
 
@@ -15,7 +8,6 @@ const folded = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 65 && byte
  * hash. Texts that differ only by ASCII case have the same hash, so that either kind of equality can be asked for.
  */
 export class TextSet {
-  readonly #shared: boolean;
   readonly #hashMask: number;
   #kept: Uint8Array;
   /** End of each text in #kept; it begins where the one before it ends. */
@@ -23,25 +15,11 @@ export class TextSet {
   #slots: Uint32Array;
   #size = 0;
 
-  constructor({ shared = false, hashMask = 0xffffffff }: SetOptions = {}) {
-    this.#shared = shared;
+  constructor({ hashMask = 0xffffffff }: SetOptions = {}) {
     this.#hashMask = hashMask;
-    this.#kept = growBytes(new Uint8Array(0), 256, shared);
-    this.#ends = grow(new Uint32Array(0), 16, shared);
-    this.#slots = grow(new Uint32Array(0), 32, shared);
-  }
-
-  share(): SharedTexts {
-    return { kept: this.#kept, ends: this.#ends, slots: this.#slots, size: this.#size };
-  }
-
-  static from({ kept, ends, slots, size }: SharedTexts, options: SetOptions = {}): TextSet {
-    const set = new TextSet(options);
-    set.#kept = kept;
-    set.#ends = ends;
-    set.#slots = slots;
-    set.#size = size;
-    return set;
+    this.#kept = growBytes(new Uint8Array(0), 256);
+    this.#ends = grow(new Uint32Array(0), 16);
+    this.#slots = grow(new Uint32Array(0), 32);
   }
 
   get size(): number {
@@ -57,8 +35,8 @@ export class TextSet {
     const at = this.#start(index);
     const keptEnd = at + end - start;
     if (keptEnd > 0xffffffff) throw new RangeError('IDs other than UUIDs exceed 4 GiB');
-    while (keptEnd > this.#kept.length) this.#kept = growBytes(this.#kept, 2 * this.#kept.length, this.#shared);
-    if (this.#size > this.#ends.length) this.#ends = grow(this.#ends, 2 * this.#ends.length, this.#shared);
+    while (keptEnd > this.#kept.length) this.#kept = growBytes(this.#kept, 2 * this.#kept.length);
+    if (this.#size > this.#ends.length) this.#ends = grow(this.#ends, 2 * this.#ends.length);
     for (let i = start; i < end; i++) this.#kept[at + i - start] = bytes[i]!;
     this.#ends[index] = keptEnd;
     this.#slots[slot] = this.#size;
@@ -100,7 +78,7 @@ export class TextSet {
   }
 
   #rehash(): void {
-    this.#slots = grow(new Uint32Array(0), 2 * this.#slots.length, this.#shared);
+    this.#slots = grow(new Uint32Array(0), 2 * this.#slots.length);
     for (let index = 0; index < this.#size; index++) {
       const slot = this.#slotOf(this.#kept, this.#start(index), this.#ends[index]!, false);
       this.#slots[slot] = index + 1;
@@ -109,15 +87,15 @@ export class TextSet {
 }
 
 /** FNV-1a over the folded bytes, then a finisher: its own low bits are weak. */
-function hashText(bytes: Uint8Array, start: number, end: number): number {
+export function hashText(bytes: Uint8Array, start: number, end: number): number {
   let hash = 0x811c9dc5;
   for (let i = start; i < end; i++) hash = Math.imul(hash ^ folded[bytes[i]!]!, 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   return (hash ^ (hash >>> 13)) >>> 0;
 }
 
-function growBytes(old: Uint8Array, length: number, shared: boolean): Uint8Array {
-  const grown = new Uint8Array(shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length));
+function growBytes(old: Uint8Array, length: number): Uint8Array {
+  const grown = new Uint8Array(length);
   grown.set(old);
   return grown;
 }

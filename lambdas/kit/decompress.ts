@@ -45,15 +45,25 @@ export async function* decompress(source: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
-function decoderFor(head: Uint8Array): Decoder | undefined {
-  if (head[0] === 0x1f && head[1] === 0x8b) return new Decoder('gzip', () => createGunzip({ chunkSize: outputBytes }));
+/** Whether a log that begins with these bytes (four, or all that it has) is decompressed rather than passed on. */
+export function isCompressed(head: Uint8Array): boolean {
+  return formatOf(head) !== undefined;
+}
+
+function formatOf(head: Uint8Array): 'gzip' | 'zstd' | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   // A frame, or a skippable one (RFC 8878, section 3.1), with which pzstd begins its files; a file cut inside its
   // magic number is no plain text.
   const isFrame = head.length > 1 && zstdMagic.every((byte, i) => i >= head.length || head[i] === byte);
   const isSkippable = (head[0]! & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
-  return isFrame || isSkippable
-    ? new Decoder('zstd', () => createZstdDecompress({ chunkSize: outputBytes }))
-    : undefined;
+  return isFrame || isSkippable ? 'zstd' : undefined;
+}
+
+function decoderFor(head: Uint8Array): Decoder | undefined {
+  const format = formatOf(head);
+  if (format === undefined) return undefined;
+  const create = format === 'gzip' ? createGunzip : createZstdDecompress;
+  return new Decoder(format, () => create({ chunkSize: outputBytes }));
 }
 
 /**

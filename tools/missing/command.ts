@@ -36,7 +36,7 @@ const definitions = {
   'allow-partial': { type: 'boolean', description: 'go on without missing or unreadable logs, and say so' },
   'ignore-case': { type: 'boolean', description: 'IDs that differ only by ASCII case are equal' },
   out: { type: 'string', valueHint: 'FILE', description: 'write missed IDs to this file, not to standard output' },
-  sort: { type: 'boolean', description: 'byte order instead of the order of the signed file' },
+  sort: { type: 'boolean', description: 'byte order; without it, an order that is the same for the same input' },
   json: { type: 'boolean', description: 'print counts as JSON; IDs then go only to --out' },
 } as const satisfies ArgsDef;
 
@@ -62,9 +62,13 @@ export const command = defineCommand({
     }).finally(() => {
       if (onProgress) process.stderr.write('\r\x1b[K');
     });
-    const lines = result.lines(args.sort === true ? 'bytes' : 'signed');
-    if (out !== undefined) await writeWhole(out, lines);
-    else if (args.json !== true) await writeStream(process.stdout, lines);
+    const lines = result.lines(args.sort === true ? 'bytes' : 'any');
+    try {
+      if (out !== undefined) await writeWhole(out, lines);
+      else if (args.json !== true) await writeStream(process.stdout, lines);
+    } finally {
+      result.close();
+    }
     if (args.json === true) await writeStream(process.stdout, [Buffer.from(`${JSON.stringify(result.report)}\n`)]);
     if (result.missedByCase > 0) {
       process.stderr.write(

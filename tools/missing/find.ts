@@ -1,10 +1,21 @@
-import { LogDiff, idLines } from '../../engines/log-diff/diff.ts';
+import { stat } from 'node:fs/promises';
 import { PatternError } from '../../engines/log-diff/pattern.ts';
+import type { Shape } from '../../engines/log-diff/core.ts';
+import { blocksOf, closeBlocks, type SharedBlocks } from './blocks.ts';
 import { UsageError } from '../cli/errors.ts';
 import { missingServers, readExpected, type Expected } from './expect.ts';
+import { readHead } from './files.ts';
+import { isCompressed } from '../../lambdas/kit/decompress.ts';
 import { listLogs, threadsFor, type LogFile } from './logs.ts';
-import { patternOf, scanLogs, type ScanProgress } from './scan.ts';
-import { readSigned } from './signed.ts';
+import { mergeLines, readBlocks } from './merge.ts';
+import { patternOf, Share, word, type Job } from './share.ts';
+import { readSigned, type SignedSource } from './signed.ts';
+import { Team } from './team.ts';
+
+export interface ScanProgress {
+  readonly logsDone: number;
+  readonly bytes: number;
+}
 
 export interface MissingOptions {
   /** A file, or `-` for standard input. */
@@ -20,8 +31,10 @@ export interface MissingOptions {
   /** Go on without a server's log, or past an unreadable one, and say so in the result. */
   readonly allowPartial?: boolean;
   readonly ignoreCase?: boolean;
-  /** By default one for small logs, else as many as there are processors. */
+  /** By default one for small input, else as many as there are processors. */
   readonly threads?: number;
+  /** Bytes of IDs that stay in memory; what exceeds them goes to a temporary file. 1 GiB when absent. */
+  readonly memoryBytes?: number;
   /** By default the process's. */
   readonly stdin?: AsyncIterable<Uint8Array>;
   readonly onProgress?: (progress: ScanProgress & { readonly logs: number; readonly bytesOnDisk: number }) => void;
@@ -53,8 +66,10 @@ export interface MissingResult {
   readonly bytes: number;
   /** Missed documents that would not be if ASCII case were ignored. */
   readonly missedByCase: number;
-  /** Missed IDs, one a line, in blocks that are valid until the next: in the order of the signed list, or in byte order. */
-  lines(order: 'signed' | 'bytes'): Iterable<Uint8Array>;
+  /** Missed IDs, one a line, in blocks: in byte order, or in one that depends on nothing but the input. */
+  lines(order: 'any' | 'bytes'): Iterable<Uint8Array>;
+  /** Frees a temporary file that holds the lines; nothing may be read afterwards. */
+  close(): void;
 }
 
 const namesShown = 20;
@@ -76,66 +91,137 @@ export async function findMissing(options: MissingOptions): Promise<MissingResul
       logs,
     );
 
-  const signed = await readSigned(
-    {
-      path: options.signed,
-      stdin: options.stdin ?? process.stdin,
-      ...(options.column === undefined ? {} : { column: options.column }),
-      ...(options.field === undefined ? {} : { field: options.field }),
-    },
-    ignoreCase,
-  );
-  const diff = new LogDiff(signed);
-  const bytesOnDisk = logs.reduce((sum, log) => sum + log.bytes, 0);
-  const scan = await scanLogs(diff, logs, {
-    pattern: options.pattern,
-    allowUnreadable: allowPartial,
-    threads: options.threads ?? threadsFor(logs),
-    ...(onProgress ? { onProgress: (done) => onProgress({ ...done, logs: logs.length, bytesOnDisk }) } : {}),
-  });
-  if (scan.failure !== undefined) throw new UsageError(`${scan.failure}: repair it, or go on with --allow-partial`);
-  const { counts } = scan;
-
-  const missing = expected
-    ? missingServers(
-        expected,
-        bytesByServer(logs, (i) => scan.logBytes.get(i) ?? 0),
-      )
-    : [];
-  if (expected && !allowPartial) refuseMissing(missing, expected, logs);
-  const missingLogs = [...missing, ...scan.unreadable.map((index) => logs[index]!.path)];
-  if (counts.matched === 0) {
-    const pattern = options.pattern === undefined ? 'the default pattern' : `the pattern /${options.pattern}/`;
-    throw new UsageError(
-      `${pattern} matches none of ${counts.lines} lines in ${logs.length} logs: ` +
-        'give --pattern with a regular expression whose first group is the ID',
-    );
-  }
-
-  let missed = 0;
-  for (const _ of diff.missed()) missed++;
-  return {
-    report: {
-      signed: signed.size,
-      logs: logs.length,
-      lines: counts.lines,
-      matched: counts.matched,
-      unreadableLines: counts.unreadableLines,
-      duplicates: counts.duplicates,
-      missed,
-      complete: missingLogs.length === 0,
-      missingLogs,
-    },
-    bytes: counts.bytes,
-    missedByCase: diff.missedByCase(),
-    lines: (order) => {
-      if (order === 'signed') return idLines(signed, diff.missed());
-      return idLines(
-        signed,
-        [...diff.missed()].sort((a, b) => signed.compare(a, b)),
-      );
-    },
+  const source: SignedSource = {
+    path: options.signed,
+    stdin: options.stdin ?? process.stdin,
+    ...(options.column === undefined ? {} : { column: options.column }),
+    ...(options.field === undefined ? {} : { field: options.field }),
   };
+  const signedFile = await sizeOf(source);
+  const bytesOnDisk = logs.reduce((sum, log) => sum + log.bytes, 0);
+  const threads = options.threads ?? threadsFor(bytesOnDisk + signedFile.bytes, logs.length);
+  const progress = new Int32Array(new SharedArrayBuffer(4 * word.words));
+  const job: Job = {
+    logs,
+    pattern: options.pattern,
+    ignoreCase,
+    allowUnreadable: allowPartial,
+    partitionBits: partitionBitsFor(signedFile.bytes),
+    blockBytes: 64 * 1024,
+    memoryBytes: Math.floor((options.memoryBytes ?? memoryBytesDefault) / threads),
+    progress,
+  };
+  // Threads share the pieces of a plain file; anything else has one beginning, and this thread reads it.
+  const own = threads === 1 || !signedFile.plain ? new Share(job) : undefined;
+  const team = threads > 1 ? new Team(job, threads) : undefined;
+  const ticker =
+    onProgress && setInterval(() => onProgress({ ...read(progress), logs: logs.length, bytesOnDisk }), 200);
+  let all: readonly SharedBlocks[] = [];
+  try {
+    let shapes: readonly Shape[];
+    if (team && !own) {
+      const replies = await team.ask<'sign'>({ step: 'sign', path: source.path, bytes: signedFile.bytes });
+      // Which line it is that no thread could read, or that there is none, is told by one that reads them all.
+      const ids = replies.map((reply) => reply.ids);
+      if (ids.includes(-1) || ids.every((count) => count === 0)) await readSigned(source, new Share(job).core);
+      shapes = replies.map(({ shape }) => shape);
+    } else {
+      await readSigned(source, own!.core);
+      shapes = [own!.signedShape()];
+    }
+    const shape = shapes.reduce((a, b) => a.map((flag, i) => flag | b[i]!));
+    const scans = team
+      ? await team.ask<'scan'>({ step: 'scan', shape })
+      : [{ result: await own!.scan(shape), blocks: own!.blocks() }];
+    onProgress?.({ ...read(progress), logs: logs.length, bytesOnDisk });
+    all = [...scans.map(({ blocks }) => blocks), ...(team && own ? [own.blocks()] : [])];
+    const results = scans.map(({ result }) => result);
+    const failure = results.find((result) => result.failure !== undefined)?.failure;
+    if (failure !== undefined) throw new UsageError(`${failure}: repair it, or go on with --allow-partial`);
+    const stats = sums(results.map((result) => result.stats));
+
+    const logBytes = new Map(results.flatMap((result) => [...result.logBytes]));
+    const missing = expected
+      ? missingServers(
+          expected,
+          bytesByServer(logs, (i) => logBytes.get(i) ?? 0),
+        )
+      : [];
+    if (expected && !allowPartial) refuseMissing(missing, expected, logs);
+    const unreadable = results.flatMap((result) => result.unreadable).sort((a, b) => a - b);
+    const missingLogs = [...missing, ...unreadable.map((index) => logs[index]!.path)];
+    if (stats.matched === 0) {
+      const pattern = options.pattern === undefined ? 'the default pattern' : `the pattern /${options.pattern}/`;
+      throw new UsageError(
+        `${pattern} matches none of ${stats.lines} lines in ${logs.length} logs: ` +
+          'give --pattern with a regular expression whose first group is the ID',
+      );
+    }
+
+    const joins = (team ? await team.ask<'join'>({ step: 'join', all }) : [{ result: own!.join(all) }]).map(
+      ({ result }) => result,
+    );
+    const counts = sums(joins.map((join) => join.counts));
+    const partitions = Array.from({ length: 2 ** job.partitionBits }, (_, partition) =>
+      joins.flatMap((join) => blocksOf(join.lines, String(partition))),
+    );
+    return {
+      report: {
+        signed: counts.signed,
+        logs: logs.length,
+        lines: stats.lines,
+        matched: stats.matched,
+        unreadableLines: stats.unreadableLines,
+        duplicates: counts.found - (counts.signed - counts.missed),
+        missed: counts.missed,
+        complete: missingLogs.length === 0,
+        missingLogs,
+      },
+      bytes: stats.bytes,
+      missedByCase: counts.missedByCase,
+      lines: (order) => (order === 'bytes' ? mergeLines(partitions) : readBlocks(partitions.flat())),
+      close: () => joins.forEach((join) => closeBlocks(join.lines)),
+    };
+  } finally {
+    clearInterval(ticker);
+    await team?.end();
+    all.forEach(closeBlocks);
+  }
+}
+
+const memoryBytesDefault = 1024 ** 3;
+
+/** Of a file: its size, and whether it is plain and one ID a line. Of anything else, nothing is known. */
+async function sizeOf({
+  path,
+  column,
+  field,
+}: SignedSource): Promise<{ readonly bytes: number; readonly plain: boolean }> {
+  const info = path === '-' ? undefined : await stat(path).catch(() => undefined);
+  if (!info?.isFile()) return { bytes: 0, plain: false };
+  const plain = column === undefined && field === undefined && !isCompressed(await readHead(path));
+  return { bytes: info.size, plain };
+}
+
+/** A partition's table should fit a processor's cache: some 1.6 MB of a list of IDs make one of about 1 MB. */
+function partitionBitsFor(signedBytes: number): number {
+  return Math.min(10, Math.max(0, Math.ceil(Math.log2(signedBytes / 1.6e6))));
+}
+
+function read(progress: Int32Array): ScanProgress {
+  return {
+    logsDone: Atomics.load(progress, word.logsDone),
+    bytes: (Atomics.load(progress, word.kilobytes) >>> 0) * 1024,
+  };
+}
+
+/** Sums of each count. */
+function sums<Name extends string>(counts: readonly Partial<Readonly<Record<Name, number>>>[]): Record<Name, number> {
+  const total: Partial<Record<Name, number>> = {};
+  for (const count of counts) {
+    for (const [name, value] of Object.entries(count) as [Name, number][]) total[name] = (total[name] ?? 0) + value;
+  }
+  return total as Record<Name, number>;
 }
 
 function checkPattern(source: string | undefined): void {

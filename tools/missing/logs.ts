@@ -91,8 +91,7 @@ function commonDirectory(directories: readonly string[]): string {
 
 const oneThreadBytes = 8 * 1024 * 1024;
 
-/** Threads that pay for the logs: starting one takes longer than reading a few megabytes. */
-export function threadsFor(logs: readonly LogFile[]): number {
-  const bytes = logs.reduce((sum, log) => sum + log.bytes, 0);
-  return bytes < oneThreadBytes ? 1 : Math.min(availableParallelism(), logs.length);
+/** Threads that pay for so many bytes in so many logs: starting one takes longer than reading a few megabytes. */
+export function threadsFor(bytes: number, logs: number): number {
+  return bytes < oneThreadBytes ? 1 : Math.min(availableParallelism(), Math.max(logs, 2));
 }

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 import { parse, type CsvError } from 'csv-parse';
 
-import { idBytesMax, IdSet } from '../../engines/log-diff/ids.ts';
+import type { Core } from '../../engines/log-diff/core.ts';
+import { IdFeed, LongIdError } from '../../engines/log-diff/feed.ts';
+import { idBytesMax } from '../../engines/log-diff/ids.ts';
 import { LineSplitter, lineBytesMaxDefault } from '../../engines/log-diff/lines.ts';
 import { decompress } from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
@@ -21,34 +23,54 @@ export interface SignedSource {
 type Add = (bytes: Uint8Array, start: number, end: number, where: number) => void;
 
 /**
- * The signed IDs, in the order of the file. Empty lines and a byte order mark are no IDs. Throws a UsageError that
- * names the line, also for an empty list.
+ * Adds the signed IDs to the core; empty lines and a byte order mark are no IDs. Throws a UsageError that names the
+ * line, also for an empty list.
  */
-export async function readSigned(source: SignedSource, ignoreCase: boolean): Promise<IdSet> {
+export async function readSigned(source: SignedSource, core: Core): Promise<void> {
   const name = source.path === '-' ? 'standard input' : source.path;
   if (source.column !== undefined && source.field !== undefined) {
     throw new UsageError('--column and --field exclude each other: --column is for CSV, --field for NDJSON');
   }
-  const signed = new IdSet({ shared: true, ignoreCase });
+  let ids = 0;
   const add: Add = (bytes, start, end, where) => {
     if (start === end) return;
-    if (end - start > idBytesMax) {
-      throw new UsageError(
-        `${name} line ${where}: an ID of ${end - start} bytes exceeds ${idBytesMax}: ` +
-          'is this a CSV (--column NAME) or NDJSON (--field NAME) file?',
-      );
-    }
+    if (end - start > idBytesMax) throw tooLong(new LongIdError(where, end - start), name);
     if (bytes.subarray(start, end).includes(10)) {
       throw new UsageError(`${name} line ${where}: an ID contains a line end, which no line of a log can`);
     }
-    signed.add(bytes, start, end);
+    core.addSigned(bytes, start, end);
+    ids++;
   };
   const chunks = withoutByteOrderMark(source.path === '-' ? decompress(source.stdin) : readFileChunks(source.path));
   if (source.column !== undefined) await readCsv(chunks, source.column, name, add);
   else if (source.field !== undefined) await readNdjson(chunks, source.field, name, add);
-  else await readLines(chunks, name, (bytes, start, end, where) => add(bytes, start, end, where));
-  if (signed.size === 0) throw new UsageError(`no signed ID in ${name}: nothing to look for`);
-  return signed;
+  else ids = await readIds(chunks, name, core);
+  if (ids === 0) throw new UsageError(`no signed ID in ${name}: nothing to look for`);
+}
+
+async function readIds(chunks: AsyncIterable<Uint8Array>, name: string, core: Core): Promise<number> {
+  const feed = new IdFeed(core);
+  try {
+    for await (const chunk of chunks) {
+      for (let at = 0; at < chunk.length;) {
+        const room = feed.room();
+        const piece = chunk.subarray(at, at + room.length);
+        room.set(piece);
+        feed.took(piece.length);
+        at += piece.length;
+      }
+    }
+    feed.finish();
+  } catch (error) {
+    if (error instanceof LongIdError) throw tooLong(error, name);
+    throw error;
+  }
+  return feed.ids;
+}
+
+function tooLong(error: LongIdError, name: string): UsageError {
+  const remedy = 'is this a CSV (--column NAME) or NDJSON (--field NAME) file?';
+  return new UsageError(`${name} ${error.message}: ${remedy}`, { cause: error });
 }
 
 async function readLines(chunks: AsyncIterable<Uint8Array>, name: string, onLine: Add): Promise<void> {
@@ -140,9 +162,15 @@ function isCsvError(error: unknown): error is CsvError {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_');
 }
 
+const mark = Buffer.from('\ufeff');
+
+/** Bytes of the mark with which Windows begins UTF-8 files, at the beginning of these: 3 or 0. */
+export function byteOrderMarkBytes(bytes: Uint8Array): number {
+  return mark.every((byte, i) => bytes[i] === byte) ? mark.length : 0;
+}
+
 /** Drops the mark with which Windows begins UTF-8 files, and copies: the CSV parser's stream may hold several chunks. */
 async function* withoutByteOrderMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const mark = Buffer.from('\ufeff');
   let head: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of chunks) {
     if (!head) {
@@ -151,7 +179,7 @@ async function* withoutByteOrderMark(chunks: AsyncIterable<Uint8Array>): AsyncGe
     }
     head = Buffer.concat([head, chunk]);
     if (head.length < mark.length) continue;
-    yield head.subarray(head.subarray(0, mark.length).equals(mark) ? mark.length : 0);
+    yield head.subarray(byteOrderMarkBytes(head));
     head = undefined;
   }
   if (head && head.length > 0) yield head;

@@ -1,7 +1,35 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { LongIdError } from '../../engines/log-diff/feed.ts';
+import { Share, type Job } from './share.ts';
+import type { Reply, Request } from './team.ts';
 
-import { LogDiff } from '../../engines/log-diff/diff.ts';
-import { scanShare, type ScanJob } from './scan.ts';
+const port = parentPort!;
+const share = new Share(workerData as Job);
 
-const job = workerData as ScanJob;
-parentPort!.postMessage(await scanShare(job, LogDiff.from(job.diff)));
+port.on('message', (request: Request) => {
+  answer(request).then(
+    (reply) => port.postMessage(reply),
+    // Thrown here, it is the worker's error, which ends the whole difference.
+    (error: unknown) =>
+      queueMicrotask(() => {
+        throw error;
+      }),
+  );
+});
+
+async function answer(request: Request): Promise<Reply> {
+  switch (request.step) {
+    case 'sign':
+      try {
+        const ids = share.readPieces(request.path, request.bytes);
+        return { step: 'sign', ids, shape: share.signedShape() };
+      } catch (error) {
+        if (error instanceof LongIdError) return { step: 'sign', ids: -1, shape: share.signedShape() };
+        throw error;
+      }
+    case 'scan':
+      return { step: 'scan', result: await share.scan(request.shape), blocks: share.blocks() };
+    case 'join':
+      return { step: 'join', result: share.join(request.all) };
+  }
+}

@@ -1,0 +1,684 @@
+/**
+ * The hot core of A - B, in AssemblyScript with SIMD. One instance a thread, with a memory of its own that the host lays
+ * out (core.ts); nothing here allocates.
+ *
+ *   text of A   --parseIds-->  IDs  --scatter-->  one buffer a partition  --spill-->  blocks, kept by the host
+ *   log lines   --scanLog--->  IDs  --scatter-->  one buffer a partition  --spill-->  blocks, kept by the host
+ *   then, partition by partition:  insert A's blocks in a table, probe with the logs' blocks, collect what is unmarked
+ *
+ * Random access to memory is the cost of this job, not parsing. So IDs are moved in order, in blocks, to partitions
+ * whose tables are small enough for the cache; and a table is probed in batches whose loads do not wait for each other.
+ *
+ * An ID is a key or a text. A key is a canonical UUID (lower case, not nil): its 16 bytes are the ID itself, so equal
+ * keys are equal IDs. A text is any other run of 1 to 256 bytes: it is kept and compared whole. Neither relies on a hash
+ * to be exact. The nil UUID is a text because 16 zero bytes mark an empty place in a table of keys.
+ *
+ * Text record, in blocks and in the arena:   | length - 1 u8 | bytes |
+ */
+
+/** Takes the block that a partition's buffer holds. kind 0: keys, 1: texts. */
+@external("host", "spill") declare function spill(kind: u32, partition: u32, at: usize, bytes: u32): void;
+
+// ---- what the host sets before anything else -----------------------------------------------------------------------
+
+/** 256 bytes, one a byte value: bit 0 may stand beside the marker, bit 1 ends an ID, bit 2 occurs in A (either case). */
+let classes: usize = 0;
+const besideMarker: u32 = 1, endsId: u32 = 2, occursInA: u32 = 4;
+/** 257 bytes, one a length: 1 if A has an ID so long. */
+let lengths: usize = 0;
+let marker: usize = 0;
+let markerBytes: u32 = 0;
+/** Four bytes, as a little-endian word, that stand before the ID, behind a byte that ends IDs; 0: the marker stands before it. */
+let field: u32 = 0;
+/** Not to be passed on the way from the marker to the field: where it stands another record may begin. */
+let barrier: u32 = 0;
+/** Offsets of the marker's two rarest bytes, which the search looks for. */
+let rare1: u32 = 0, rare2: u32 = 0;
+/** An ID is a UUID, whatever follows it unless endWanted; or else a run of bytes up to one that ends an ID. */
+let uuidWanted: bool = false, endWanted: bool = true;
+/** Which IDs are keys: 1 canonical UUIDs, 0 none (when case is ignored all are texts). */
+let keysWanted: bool = true;
+/** Of the tables: unknown to whoever makes IDs, who could otherwise make them collide. */
+let tableSeed: u64 = 0;
+
+/** Partition = the top bits of the hash under a seed of its own that never changes, so that the same input gives the same partitions. */
+let partitionBits: u32 = 0;
+const partitionSeed: u64 = 0;
+/** Per partition a buffer of blockBytes (and 16 spare ones for texts), and how much of it is used (u32). */
+let keyBuffers: usize = 0, keyUsed: usize = 0, textBuffers: usize = 0, textUsed: usize = 0, blockBytes: u32 = 0;
+
+/** Room for what one batch finds: keys (16 bytes each), and texts and lines as pairs (at u32, bytes u32). */
+let keys: usize = 0, texts: usize = 0, lines: usize = 0;
+const batchMax: u32 = 8192;
+/** 64 KiB for batches of slots, positions and whatever must not be optimised away. */
+let scratch: usize = 0;
+
+export function setMemory(classes_: usize, lengths_: usize, marker_: usize, keys_: usize, texts_: usize, lines_: usize, scratch_: usize): void {
+  classes = classes_; lengths = lengths_; marker = marker_; keys = keys_; texts = texts_; lines = lines_; scratch = scratch_;
+}
+export function setPattern(markerBytes_: u32, rare1_: u32, rare2_: u32, field_: u32, barrier_: u32, uuidWanted_: bool, endWanted_: bool): void {
+  markerBytes = markerBytes_; rare1 = rare1_; rare2 = rare2_; field = field_; barrier = barrier_; uuidWanted = uuidWanted_; endWanted = endWanted_;
+}
+export function setIds(keysWanted_: bool, tableSeed_: u64): void { keysWanted = keysWanted_; tableSeed = tableSeed_; }
+export function setPartitions(bits: u32, keyBuffers_: usize, keyUsed_: usize, textBuffers_: usize, textUsed_: usize, blockBytes_: u32): void {
+  partitionBits = bits; keyBuffers = keyBuffers_; keyUsed = keyUsed_; textBuffers = textBuffers_; textUsed = textUsed_; blockBytes = blockBytes_;
+}
+
+// ---- hashes --------------------------------------------------------------------------------------------------------
+
+const K1: u64 = 0x9E3779B97F4A7C15, K2: u64 = 0xD6E8FEB86659FD93, K3: u64 = 0xA0761D6478BD642F;
+
+// @ts-ignore: decorator
+@inline function hashKey(lo: u64, hi: u64, seed: u64): u32 {
+  let h: u64 = (lo ^ seed) * K1;
+  h = (h ^ (h >> 32) ^ hi) * K2;
+  h = (h ^ (h >> 29)) * K3;
+  return <u32>(h >> 32);
+}
+// @ts-ignore: decorator
+@inline function hashKeyAt(key: usize, seed: u64): u32 { return hashKey(load<u64>(key), load<u64>(key, 8), seed); }
+
+/** ASCII letters to lower case, eight bytes at once; every other byte stands for itself. */
+// @ts-ignore: decorator
+@inline function fold8(x: u64): u64 {
+  const low: u64 = x & 0x7f7f7f7f7f7f7f7f;
+  const letter = (low + 0x3f3f3f3f3f3f3f3f) & ~(low + 0x2525252525252525) & ~x & 0x8080808080808080;
+  return x | (letter >> 2);
+}
+/** Of the text's lower case, so that texts which differ only by case share it. Reads up to 7 bytes past the end. */
+// @ts-ignore: decorator
+@inline function hashText(at: usize, bytes: u32, seed: u64): u32 {
+  let h: u64 = seed ^ (<u64>bytes * K1);
+  const end = at + bytes;
+  let p = at;
+  for (; p + 8 <= end; p += 8) h = rotl<u64>((h ^ fold8(load<u64>(p))) * K1, 29) * K2;
+  if (p < end) h = rotl<u64>((h ^ fold8(load<u64>(p) & ((<u64>1 << ((end - p) << 3)) - 1))) * K1, 29) * K2;
+  h = (h ^ (h >> 32)) * K3;
+  return <u32>((h ^ (h >> 29)) >> 16);
+}
+/** h * n / 2^32: a place below n, for any n. */
+// @ts-ignore: decorator
+@inline function placeOf(h: u32, n: u32): u32 { return <u32>((<u64>h * <u64>n) >> 32); }
+
+// ---- UUIDs ---------------------------------------------------------------------------------------------------------
+
+/**
+ * Reads 36 bytes at p as a UUID into 16 bytes at `out`; reads 36 bytes. `anyCase`: or else lower case only. False for
+ * anything else and for the nil UUID; `out` is then undefined.
+ */
+// @ts-ignore: decorator
+@inline function parseUuid(p: usize, out: usize, anyCase: bool): bool {
+  if (load<u8>(p, 8) != 45 || load<u8>(p, 13) != 45 || load<u8>(p, 18) != 45 || load<u8>(p, 23) != 45) return false;
+  const a = v128.load(p), b = v128.load(p, 16), c = v128.load(p, 20);
+  let x = i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17);
+  let y = i8x16.shuffle(b, c, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+  if (anyCase) {
+    // Letters only: in a valid UUID no other byte has its bit 6 set, and an invalid one stays invalid.
+    x = v128.or(x, i8x16.shr_u(v128.and(x, i8x16.splat(0x40)), 1));
+    y = v128.or(y, i8x16.shr_u(v128.and(y, i8x16.splat(0x40)), 1));
+  }
+  const digitX = i8x16.lt_u(i8x16.sub(x, i8x16.splat(48)), i8x16.splat(10)), digitY = i8x16.lt_u(i8x16.sub(y, i8x16.splat(48)), i8x16.splat(10));
+  const letterX = i8x16.lt_u(i8x16.sub(x, i8x16.splat(97)), i8x16.splat(6)), letterY = i8x16.lt_u(i8x16.sub(y, i8x16.splat(97)), i8x16.splat(6));
+  if (!i8x16.all_true(v128.and(v128.or(digitX, letterX), v128.or(digitY, letterY)))) return false;
+  const nibbleX = i8x16.add(v128.and(x, i8x16.splat(15)), v128.and(letterX, i8x16.splat(9)));
+  const nibbleY = i8x16.add(v128.and(y, i8x16.splat(15)), v128.and(letterY, i8x16.splat(9)));
+  const byteX = v128.and(v128.or(i16x8.shl(nibbleX, 4), i16x8.shr_u(nibbleX, 8)), i16x8.splat(0xff));
+  const byteY = v128.and(v128.or(i16x8.shl(nibbleY, 4), i16x8.shr_u(nibbleY, 8)), i16x8.splat(0xff));
+  const key = i8x16.narrow_i16x8_u(byteX, byteY);
+  v128.store(out, key);
+  return v128.any_true(key);
+}
+
+const hexDigits: v128 = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
+/** Writes the 36 bytes of the key's text to `out`; writes 40. */
+// @ts-ignore: decorator
+@inline function formatUuid(key: usize, out: usize): void {
+  const v = v128.load(key);
+  const high = i8x16.swizzle(hexDigits, v128.and(i8x16.shr_u(v, 4), i8x16.splat(15)));
+  const low = i8x16.swizzle(hexDigits, v128.and(v, i8x16.splat(15)));
+  const x = i8x16.shuffle(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const y = i8x16.shuffle(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store(out, x);
+  store<u8>(out, 45, 8);
+  v128.store(out + 9, i8x16.shuffle(x, x, 8, 9, 10, 11, 0, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, 0));
+  store<u8>(out, 45, 13);
+  store<u8>(out, 45, 18);
+  v128.store(out + 19, y);
+  store<u8>(out, 45, 23);
+  v128.store(out + 24, i8x16.shuffle(y, y, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 0, 0, 0));
+}
+
+// ---- IDs to partitions ---------------------------------------------------------------------------------------------
+
+/** Moves n keys at `from` to their partitions' buffers. */
+function scatterKeys(from: usize, n: u32): void {
+  const end = from + (<usize>n << 4), size = blockBytes, buffers = keyBuffers, used = keyUsed;
+  for (let key = from; key < end; key += 16) {
+    const partition = partitionOf(hashKeyAt(key, partitionSeed));
+    const use = used + (<usize>partition << 2), at = load<u32>(use);
+    v128.store(buffers + <usize>partition * size + at, v128.load(key));
+    if (at + 16 == size) { store<u32>(use, 0); spill(0, partition, buffers + <usize>partition * size, size); }
+    else store<u32>(use, at + 16);
+  }
+}
+// @ts-ignore: decorator
+@inline function partitionOf(hash: u32): u32 { return <u32>(<u64>hash >> (32 - partitionBits)); }
+
+/**
+ * Copies a text to its partition's buffer. One that is a UUID in another case goes where that UUID's key goes, so that
+ * whoever compares without case finds both in one partition. Reads up to 31 bytes past the text.
+ */
+function scatterText(at: usize, bytes: u32): void {
+  const isUuid = bytes == 36 && parseUuid(at, scratch, true);
+  const partition = partitionOf(isUuid ? hashKeyAt(scratch, partitionSeed) : hashText(at, bytes, partitionSeed));
+  const use = textUsed + (<usize>partition << 2), buffer = textBuffers + <usize>partition * (blockBytes + 16);
+  let to = load<u32>(use);
+  if (to + 1 + bytes > blockBytes) { spill(1, partition, buffer, to); to = 0; }
+  const record = buffer + to;
+  store<u8>(record, <u8>(bytes - 1));
+  // In steps of 16: a buffer is followed by 16 spare bytes, and what lies beyond a record is written after it.
+  for (let i: u32 = 0; i < bytes; i += 16) v128.store(record + 1 + i, v128.load(at + i));
+  store<u32>(use, to + 1 + bytes);
+}
+
+/** Whether 1 to 256 bytes are a key, which is then at `keys`. */
+export function isKey(at: usize, bytes: u32): bool { return keysWanted && bytes == 36 && parseUuid(at, keys, false); }
+
+/** One ID that the host found, 1 to 256 bytes. */
+export function addId(at: usize, bytes: u32): void {
+  if (isKey(at, bytes)) scatterKeys(keys, 1);
+  else scatterText(at, bytes);
+}
+
+/** Hands every partition's remaining buffer to the host. */
+export function flush(): void {
+  const n: u32 = 1 << partitionBits;
+  for (let p: u32 = 0; p < n; p++) {
+    const k = keyUsed + (<usize>p << 2), t = textUsed + (<usize>p << 2);
+    if (load<u32>(k) > 0) { spill(0, p, keyBuffers + <usize>p * blockBytes, load<u32>(k)); store<u32>(k, 0); }
+    if (load<u32>(t) > 0) { spill(1, p, textBuffers + <usize>p * (blockBytes + 16), load<u32>(t)); store<u32>(t, 0); }
+  }
+}
+
+// ---- A: one ID a line ----------------------------------------------------------------------------------------------
+
+let idsRead: u32 = 0;
+export function getIdsRead(): u32 { return idsRead; }
+
+/**
+ * Reads whole lines [from, end), each an ID; the last byte is a line end, 64 readable bytes follow. Notes bytes and
+ * lengths that occur. Returns `end`, or where a line begins that is longer than an ID may be.
+ */
+export function parseIds(from: usize, end: usize): usize {
+  let p = from, key = keys, hasKeys = false;
+  const keysEnd = keys + (<usize>batchMax << 4);
+  let seen: u32 = 0;
+  idsRead = 0;
+  while (p < end) {
+    if (keysWanted && p + 37 <= end && load<u8>(p, 36) == 10 && parseUuid(p, key, false)) {
+      hasKeys = true;
+      key += 16; p += 37; idsRead++; seen++;
+      if (key == keysEnd) { scatterKeys(keys, batchMax); key = keys; }
+      continue;
+    }
+    let q = p;
+    while (load<u8>(q) != 10) q++;
+    const bytes = <u32>(q - p) - <u32>(q > p && load<u8>(q - 1) == 13);
+    if (bytes > 256) break;
+    if (bytes > 0) {
+      idsRead++;
+      if (keysWanted && bytes == 36 && parseUuid(p, key, false)) {
+        hasKeys = true;
+        key += 16;
+        if (key == keysEnd) { scatterKeys(keys, batchMax); key = keys; }
+      } else {
+        noteShape(p, bytes);
+        scatterText(p, bytes);
+      }
+    }
+    p = q + 1;
+    seen++;
+  }
+  linesSeen = seen;
+  scatterKeys(keys, <u32>((key - keys) >> 4));
+  if (hasKeys) noteKeys();
+  return p;
+}
+
+/** Bytes and length of a text of A, in either case. */
+export function noteShape(at: usize, bytes: u32): void {
+  store<u8>(lengths + bytes, 1);
+  for (let i: u32 = 0; i < bytes; i++) {
+    const byte = load<u8>(at + i), other = byte ^ 0x20, letter = <u32>(byte | 0x20) - 97 < 26;
+    store<u8>(classes + byte, load<u8>(classes + byte) | <u8>occursInA);
+    if (letter) store<u8>(classes + other, load<u8>(classes + other) | <u8>occursInA);
+  }
+}
+/** That A has canonical UUIDs: who has one may have any. */
+export function noteKeys(): void {
+  noteBytes(48, 10); noteBytes(97, 6); noteBytes(65, 6); noteBytes(45, 1);
+  store<u8>(lengths + 36, 1);
+}
+function noteBytes(first: u32, n: u32): void {
+  for (let byte = first; byte < first + n; byte++) store<u8>(classes + byte, load<u8>(classes + byte) | <u8>occursInA);
+}
+
+// ---- B: log lines --------------------------------------------------------------------------------------------------
+
+let linesSeen: u32 = 0, linesMatched: u32 = 0, linesLeft: u32 = 0;
+export function getLines(): u32 { return linesSeen; }
+export function getMatched(): u32 { return linesMatched; }
+/** Lines left to the host: pairs (at, bytes without the line end) at `lines`. */
+export function getLinesLeft(): u32 { return linesLeft; }
+
+/**
+ * Reads whole log lines [from, end); the last byte is a line end, 192 readable bytes follow, and one may be read before.
+ *
+ * Takes the ID itself where nothing is in doubt: one marker in the line, nothing that glues it to a longer name, no
+ * barrier up to the field, then 1 to 256 bytes up to one that ends an ID or to the line's end. Every other line with the
+ * marker is left to the host, which knows the whole rule. Stops early when there is no room for more of those: returns
+ * how far it came, at a line's beginning.
+ */
+export function scanLog(from: usize, end: usize): usize {
+  const b1 = i8x16.splat(load<u8>(marker + rare1)), b2 = i8x16.splat(load<u8>(marker + rare2)), lf = i8x16.splat(10);
+  const m1 = rare1, m2 = rare2;
+  let key = keys, text = texts, line = lines;
+  const keysEnd = keys + (<usize>batchMax << 4), textsEnd = texts + (<usize>batchMax << 3), linesEnd = lines + (<usize>batchMax << 3);
+  let seen: u32 = 0, matched: u32 = 0;
+  // The line end up to which all markers are dealt with: a marker before it belongs to a line that is done.
+  let done = from;
+  let p = from, stop = end;
+  while (p < end) {
+    const q1 = p + m1, q2 = p + m2;
+    const a = v128.and(i8x16.eq(v128.load(q1), b1), i8x16.eq(v128.load(q2), b2));
+    const b = v128.and(i8x16.eq(v128.load(q1, 16), b1), i8x16.eq(v128.load(q2, 16), b2));
+    const c = v128.and(i8x16.eq(v128.load(q1, 32), b1), i8x16.eq(v128.load(q2, 32), b2));
+    const d = v128.and(i8x16.eq(v128.load(q1, 48), b1), i8x16.eq(v128.load(q2, 48), b2));
+    const e0 = i8x16.eq(v128.load(p), lf), e1 = i8x16.eq(v128.load(p, 16), lf), e2 = i8x16.eq(v128.load(p, 32), lf), e3 = i8x16.eq(v128.load(p, 48), lf);
+    const ends = <u64><u32>i8x16.bitmask(e0) | (<u64><u32>i8x16.bitmask(e1) << 16) | (<u64><u32>i8x16.bitmask(e2) << 32) | (<u64><u32>i8x16.bitmask(e3) << 48);
+    seen += <u32>popcnt(p + 64 <= end ? ends : ends & ((<u64>1 << (end - p)) - 1));
+    if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) {
+      let m = <u64><u32>i8x16.bitmask(a) | (<u64><u32>i8x16.bitmask(b) << 16) | (<u64><u32>i8x16.bitmask(c) << 32) | (<u64><u32>i8x16.bitmask(d) << 48);
+      do {
+        const at = p + <usize>ctz(m);
+        m &= m - 1;
+        if (at < done || at + markerBytes > end || !isMarker(at)) continue;
+        // The next line end decides what is this line; a search of 16 bytes a step, from behind the marker.
+        const lineEnd = nextLineEnd(at + markerBytes);
+        const id = (at == from || (load<u8>(classes + load<u8>(at - 1)) & besideMarker) != 0) ? idBehind(at + markerBytes, lineEnd) : 0;
+        let bytes: u32 = 0, whole = false, plain = false;
+        if (id != 0) {
+          if (keysWanted && id + 36 <= lineEnd && parseUuid(id, key, false) && (!endWanted || isEnd(id + 36, lineEnd))) { plain = whole = true; bytes = 36; }
+          else if (!uuidWanted) {
+            const tail = lineEnd - <usize>(load<u8>(lineEnd - 1) == 13);
+            let q = id;
+            while (q < tail && (load<u8>(classes + load<u8>(q)) & endsId) == 0) q++;
+            bytes = <u32>(q - id);
+            plain = bytes > 0 && bytes <= 256;
+          }
+        }
+        done = lineEnd;
+        if (plain && !hasMarker(id + bytes, lineEnd)) {
+          matched++;
+          if (whole) key += 16;
+          else if (mayBeInA(id, bytes)) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; }
+          if (key == keysEnd) { scatterKeys(keys, batchMax); key = keys; }
+          if (text == textsEnd) { scatterTexts(batchMax); text = texts; }
+        } else {
+          let start = at;
+          while (start > from && load<u8>(start - 1) != 10) start--;
+          if (line == linesEnd) { stop = start; break; }
+          store<u32>(line, <u32>start); store<u32>(line, <u32>(lineEnd - start) - <u32>(load<u8>(lineEnd - 1) == 13 && lineEnd > start), 4);
+          line += 8;
+        }
+      } while (m != 0);
+      if (stop < end) break;
+      // What was looked at need not be looked for again, but its line ends must be counted.
+    }
+    p += 64;
+  }
+  if (stop < end) { seen = 0; for (let q = from; q < stop; q++) seen += <u32>(load<u8>(q) == 10); }
+  scatterKeys(keys, <u32>((key - keys) >> 4));
+  scatterTexts(<u32>((text - texts) >> 3));
+  linesSeen = seen; linesMatched = matched; linesLeft = <u32>((line - lines) >> 3);
+  return stop;
+}
+
+function scatterTexts(n: u32): void {
+  for (let t = texts, end = texts + (<usize>n << 3); t < end; t += 8) scatterText(<usize>load<u32>(t), load<u32>(t, 4));
+}
+// @ts-ignore: decorator
+@inline function isMarker(at: usize): bool { return sameBytes(at, marker, markerBytes); }
+/** Where the ID begins that belongs to a marker which ends at `from`; 0 where that is in doubt. */
+// @ts-ignore: decorator
+@inline function idBehind(from: usize, lineEnd: usize): usize {
+  if (field == 0) return from < lineEnd ? from : 0;
+  if (from == lineEnd || (load<u8>(classes + load<u8>(from)) & besideMarker) == 0) return 0;
+  for (let p = from; p + 5 <= lineEnd; p++) {
+    const byte = <u32>load<u8>(p);
+    if (byte == barrier) return 0;
+    if (load<u32>(p, 1) != field || (load<u8>(classes + byte) & endsId) == 0) continue;
+    const id = p + 5, first = <u32>load<u8>(id);
+    return id + <usize>(id < lineEnd && (first == 34 || first == 39));
+  }
+  return 0;
+}
+/** Whether an ID may end at `at`: at the line's end, its CR included, or at a byte that ends an ID. */
+// @ts-ignore: decorator
+@inline function isEnd(at: usize, lineEnd: usize): bool {
+  return at == lineEnd || (load<u8>(classes + load<u8>(at)) & endsId) != 0 || (at + 1 == lineEnd && load<u8>(at) == 13);
+}
+function hasMarker(from: usize, end: usize): bool {
+  const first = load<u8>(marker + rare1), b = i8x16.splat(first);
+  for (let p = from; p + markerBytes <= end; p += 16) {
+    let m = <u32>i8x16.bitmask(i8x16.eq(v128.load(p + rare1), b));
+    for (; m != 0; m &= m - 1) { const at = p + <usize>ctz(m); if (at + markerBytes <= end && isMarker(at)) return true; }
+  }
+  return false;
+}
+// @ts-ignore: decorator
+@inline function nextLineEnd(from: usize): usize {
+  for (let p = from; ; p += 16) {
+    const m = <u32>i8x16.bitmask(i8x16.eq(v128.load(p), i8x16.splat(10)));
+    if (m != 0) return p + <usize>ctz(m);
+  }
+  return 0;
+}
+// @ts-ignore: decorator
+@inline function sameBytes(a: usize, b: usize, bytes: u32): bool {
+  if (bytes >= 16) {
+    for (let i: u32 = 0; i + 16 <= bytes; i += 16) if (!same16(a + i, b + i)) return false;
+    return same16(a + bytes - 16, b + bytes - 16);
+  }
+  if (bytes >= 8) return load<u64>(a) == load<u64>(b) && load<u64>(a + bytes - 8) == load<u64>(b + bytes - 8);
+  for (let i: u32 = 0; i < bytes; i++) if (load<u8>(a + i) != load<u8>(b + i)) return false;
+  return true;
+}
+// @ts-ignore: decorator
+@inline function same16(a: usize, b: usize): bool { return i8x16.all_true(i8x16.eq(v128.load(a), v128.load(b))); }
+/** Whether A has an ID of this length and of these bytes, in either case: if not, the text is nobody's. */
+function mayBeInA(at: usize, bytes: u32): bool {
+  if (load<u8>(lengths + bytes) == 0) return false;
+  for (let i: u32 = 0; i < bytes; i++) if ((load<u8>(classes + load<u8>(at + i)) & occursInA) == 0) return false;
+  return true;
+}
+
+// ---- one partition: a table of keys --------------------------------------------------------------------------------
+//
+// buckets of 64 bytes = 4 keys, filled from the left; an overfull one goes on in the next, the last in the first.
+//
+//   | key | key | key | 0 |  | key | 0 | 0 | 0 |  ...        marks: a byte a bucket, bit i for its i-th key found in
+//                                                             the logs, bit i + 4 for found in another case
+
+let keyTable: usize = 0, keyBuckets: u32 = 0, keyMarks: usize = 0, keysFound: u32 = 0;
+
+/** An empty table; `buckets` > keys / 4. The host has cleared both. */
+export function setKeyTable(table: usize, buckets: u32, marks: usize): void {
+  keyTable = table; keyBuckets = buckets; keyMarks = marks; keysFound = 0;
+}
+/** Probes that found their key. */
+export function getKeysFound(): u32 { return keysFound; }
+
+// @ts-ignore: decorator
+@inline function equalIn(bucket: usize, key: v128): u32 {
+  return <u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket))) | (<u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket, 16))) << 1)
+    | (<u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket, 32))) << 2) | (<u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket, 48))) << 3);
+}
+// @ts-ignore: decorator
+@inline function bucketOf(key: usize): u32 { return placeOf(hashKeyAt(key, tableSeed), keyBuckets); }
+// @ts-ignore: decorator
+@inline function after(bucket: u32): u32 { return bucket + 1 == keyBuckets ? 0 : bucket + 1; }
+
+/** Independent loads only, so that the processor has as many cache misses under way as it can (there is no prefetch). */
+function touch(slots: usize, n: u32): u32 {
+  let sum: u32 = 0;
+  for (let q = slots, end = slots + (<usize>n << 2); q < end; q += 4) sum += load<u32>(keyTable + (<usize>load<u32>(q) << 6));
+  return sum;
+}
+
+const batch: u32 = 512;
+
+/** Inserts n keys at `from`; returns how many were new. Those whose bucket is full go on together, round by round. */
+export function insertKeys(from: usize, n: u32): u32 {
+  const slots = scratch, pending = scratch + 8192, spare = scratch + 16384;
+  let added: u32 = 0;
+  for (let b: u32 = 0; b < n; b += batch) {
+    const base = from + (<usize>b << 4);
+    let left = min(batch, n - b);
+    for (let i: u32 = 0; i < left; i++) { store<u32>(slots + (<usize>i << 2), bucketOf(base + (<usize>i << 4))); store<u32>(pending + (<usize>i << 2), i); }
+    while (left > 0) {
+      store<u32>(spare, touch(slots, left), 64);
+      let again: u32 = 0;
+      for (let i: u32 = 0; i < left; i++) {
+        const slot = load<u32>(slots + (<usize>i << 2)), index = load<u32>(pending + (<usize>i << 2));
+        const key = v128.load(base + (<usize>index << 4)), bucket = keyTable + (<usize>slot << 6);
+        const equal = equalIn(bucket, key), empty = equalIn(bucket, i64x2.splat(0));
+        const put = (equal == 0) & (empty != 0);
+        v128.store(put ? bucket + (<usize>ctz(empty | 16) << 4) : spare, key);
+        added += <u32>put;
+        store<u32>(slots + (<usize>again << 2), after(slot)); store<u32>(pending + (<usize>again << 2), index);
+        again += <u32>((equal | empty) == 0);
+      }
+      left = again;
+    }
+  }
+  return added;
+}
+
+/** Marks the keys of the table that are among the n at `from`. */
+export function probeKeys(from: usize, n: u32): void {
+  const slots = scratch, pending = scratch + 8192, spare = scratch + 16384;
+  const inTexts = uuidTexts > 0;
+  for (let b: u32 = 0; b < n; b += batch) {
+    const base = from + (<usize>b << 4);
+    let left = min(batch, n - b);
+    for (let i: u32 = 0; i < left; i++) { store<u32>(slots + (<usize>i << 2), bucketOf(base + (<usize>i << 4))); store<u32>(pending + (<usize>i << 2), i); }
+    while (left > 0) {
+      store<u32>(spare, touch(slots, left), 64);
+      let again: u32 = 0;
+      for (let i: u32 = 0; i < left; i++) {
+        const slot = load<u32>(slots + (<usize>i << 2)), index = load<u32>(pending + (<usize>i << 2));
+        const key = base + (<usize>index << 4), bucket = keyTable + (<usize>slot << 6);
+        const equal = equalIn(bucket, v128.load(key)), mark = keyMarks + slot;
+        store<u8>(mark, load<u8>(mark) | equal);
+        keysFound += <u32>(equal != 0);
+        store<u32>(slots + (<usize>again << 2), after(slot)); store<u32>(pending + (<usize>again << 2), index);
+        again += <u32>(equal == 0) & <u32>v128.any_true(v128.load(bucket, 48));
+        if (inTexts && equal == 0) { formatUuid(key, spare); findText(spare, 36, hashText(spare, 36, tableSeed), false); }
+      }
+      left = again;
+    }
+  }
+}
+
+/** Marks a key as found in another case, if it is in the table. */
+function markOtherCase(key: usize): void {
+  const k = v128.load(key);
+  for (let slot = bucketOf(key); ; slot = after(slot)) {
+    const bucket = keyTable + (<usize>slot << 6), equal = equalIn(bucket, k), mark = keyMarks + slot;
+    if (equal != 0) { store<u8>(mark, load<u8>(mark) | (equal << 4)); return; }
+    if (!v128.any_true(v128.load(bucket, 48))) return;
+  }
+}
+
+// ---- one partition: a table of texts -------------------------------------------------------------------------------
+//
+// slots of 8 bytes: | hash u32 | where the record lies in the arena + 1, or 0 if empty u32 |; linear probing.
+// marks: a byte a slot, bit 0 found in the logs, bit 1 found in another case.
+
+let textTable: usize = 0, textSlots: u32 = 0, textMarks: usize = 0, arena: usize = 0, textsFound: u32 = 0, uuidTexts: u32 = 0;
+let foldCase: bool = false;
+
+/** An empty table; `slots` > texts. The host has cleared both. `fold`: texts that differ only by case are one. */
+export function setTextTable(table: usize, slots: u32, marks: usize, arena_: usize, fold: bool): void {
+  textTable = table; textSlots = slots; textMarks = marks; arena = arena_; foldCase = fold; textsFound = 0; uuidTexts = 0;
+}
+export function getTextsFound(): u32 { return textsFound; }
+
+/** How many records lie in [from, end). */
+export function countTexts(from: usize, end: usize): u32 {
+  let n: u32 = 0;
+  for (let record = from; record < end; record += 2 + <usize>load<u8>(record)) n++;
+  return n;
+}
+
+/** Inserts the records of the arena's [from, end); returns how many were new. */
+export function insertTexts(from: usize, end: usize): u32 {
+  let added: u32 = 0;
+  for (let record = from; record < end; record += 2 + <usize>load<u8>(record)) {
+    const bytes = <u32>load<u8>(record) + 1, hash = hashText(record + 1, bytes, tableSeed);
+    for (let slot = placeOf(hash, textSlots); ; slot = slot + 1 == textSlots ? 0 : slot + 1) {
+      const entry = textTable + (<usize>slot << 3), place = load<u32>(entry, 4);
+      if (place == 0) {
+        store<u32>(entry, hash); store<u32>(entry, <u32>(record - arena) + 1, 4);
+        added++;
+        uuidTexts += <u32>(bytes == 36 && parseUuid(record + 1, scratch, true));
+        break;
+      }
+      if (load<u32>(entry) != hash) continue;
+      const other = arena + place - 1;
+      if (<u32>load<u8>(other) + 1 != bytes) continue;
+      if (sameBytes(other + 1, record + 1, bytes)) break;
+      if (foldCase && sameFolded(other + 1, record + 1, bytes)) {
+        // Of several spellings the first in byte order is kept, whatever order they come in.
+        if (memory.compare(record + 1, other + 1, bytes) < 0) store<u32>(entry, <u32>(record - arena) + 1, 4);
+        break;
+      }
+    }
+  }
+  return added;
+}
+
+const textBatch: u32 = 64;
+
+/** Marks the texts of the table that are among the records of [from, end). */
+export function probeTexts(from: usize, end: usize): void {
+  const records = scratch, hashes = scratch + 256, spare = scratch + 512;
+  for (let record = from; record < end;) {
+    // Loads of a batch first, none of which waits for another; then the comparisons, whose lines are on their way.
+    let n: u32 = 0, sum: u32 = 0;
+    for (; record < end && n < textBatch; n++) {
+      const bytes = <u32>load<u8>(record) + 1, hash = hashText(record + 1, bytes, tableSeed);
+      store<u32>(records + (<usize>n << 2), <u32>record);
+      store<u32>(hashes + (<usize>n << 2), hash);
+      sum += load<u32>(textTable + (<usize>placeOf(hash, textSlots) << 3));
+      record += 1 + bytes;
+    }
+    for (let i: u32 = 0; i < n; i++) {
+      sum += load<u8>(arena + load<u32>(textTable + (<usize>placeOf(load<u32>(hashes + (<usize>i << 2)), textSlots) << 3), 4));
+    }
+    store<u32>(spare, sum);
+    for (let i: u32 = 0; i < n; i++) {
+      const r = <usize>load<u32>(records + (<usize>i << 2)), bytes = <u32>load<u8>(r) + 1;
+      const found = findText(r + 1, bytes, load<u32>(hashes + (<usize>i << 2)), true);
+      if (!found && bytes == 36 && parseUuid(r + 1, spare, true)) markOtherCase(spare);
+    }
+  }
+}
+
+/** Marks the text if the table has it, or else all that differ from it only by case. True if the table has it. */
+function findText(at: usize, bytes: u32, hash: u32, exact: bool): bool {
+  let alike: u32 = 0;
+  for (let slot = placeOf(hash, textSlots); ; slot = slot + 1 == textSlots ? 0 : slot + 1) {
+    const entry = textTable + (<usize>slot << 3), place = load<u32>(entry, 4);
+    if (place == 0) break;
+    if (load<u32>(entry) != hash) continue;
+    const record = arena + place - 1;
+    if (<u32>load<u8>(record) + 1 != bytes) continue;
+    if (exact && (sameBytes(record + 1, at, bytes) || (foldCase && sameFolded(record + 1, at, bytes)))) {
+      const mark = textMarks + slot;
+      store<u8>(mark, load<u8>(mark) | 1);
+      textsFound++;
+      return true;
+    }
+    alike += <u32>sameFolded(record + 1, at, bytes);
+  }
+  // Rare, so the way is gone a second time rather than remembered.
+  for (let slot = placeOf(hash, textSlots); alike > 0; slot = slot + 1 == textSlots ? 0 : slot + 1) {
+    const record = arena + load<u32>(textTable + (<usize>slot << 3), 4) - 1, mark = textMarks + slot;
+    if (load<u32>(textTable + (<usize>slot << 3)) != hash || <u32>load<u8>(record) + 1 != bytes || !sameFolded(record + 1, at, bytes)) continue;
+    store<u8>(mark, load<u8>(mark) | 2);
+    alike--;
+  }
+  return false;
+}
+function sameFolded(a: usize, b: usize, bytes: u32): bool {
+  for (let i: u32 = 0; i < bytes; i++) if (folded(load<u8>(a + i)) != folded(load<u8>(b + i))) return false;
+  return true;
+}
+// @ts-ignore: decorator
+@inline function folded(byte: u32): u32 { return byte - 65 < 26 ? byte + 32 : byte; }
+
+// ---- one partition: what is missing --------------------------------------------------------------------------------
+
+let otherCase: u32 = 0;
+/** Of those collected last: how many the logs have in another case. */
+export function getOtherCase(): u32 { return otherCase; }
+
+/** Copies the unmarked keys to `out` (which has room for all) and returns how many. */
+export function missingKeys(out: usize): u32 {
+  let to = out;
+  otherCase = 0;
+  for (let slot: u32 = 0; slot < keyBuckets; slot++) {
+    const bucket = keyTable + (<usize>slot << 6), mark = <u32>load<u8>(keyMarks + slot);
+    for (let m = (equalIn(bucket, i64x2.splat(0)) | mark & 15) ^ 15; m != 0; m &= m - 1) {
+      const i = ctz(m);
+      v128.store(to, v128.load(bucket + (<usize>i << 4)));
+      to += 16;
+      otherCase += (mark >> (i + 4)) & 1;
+    }
+  }
+  return <u32>((to - out) >> 4);
+}
+
+/** Writes where the unmarked texts' records lie (u32 each) to `out` and returns how many. */
+export function missingTexts(out: usize): u32 {
+  let to = out;
+  otherCase = 0;
+  for (let slot: u32 = 0; slot < textSlots; slot++) {
+    const place = load<u32>(textTable + (<usize>slot << 3), 4), mark = load<u8>(textMarks + slot);
+    if (place == 0 || (mark & 1) != 0) continue;
+    store<u32>(to, <u32>arena + place - 1);
+    to += 4;
+    otherCase += <u32>mark >> 1;
+  }
+  return <u32>((to - out) >> 2);
+}
+
+/** Sorts n keys in byte order, which is that of their texts: quicksort, with insertion for short stretches. */
+export function sortKeys(from: usize, n: u32): void {
+  let low = from, high = from + (<usize>n << 4);
+  while (high - low > 16 * 24) {
+    // Median of three as the pivot; the shorter side by recursion, so that the stack stays short.
+    const middle = low + (((high - low) >> 5) << 4);
+    if (less(middle, low)) swap(middle, low);
+    if (less(high - 16, low)) swap(high - 16, low);
+    if (less(high - 16, middle)) swap(high - 16, middle);
+    v128.store(scratch, v128.load(middle));
+    let i = low, j = high - 16;
+    while (true) {
+      while (less(i, scratch)) i += 16;
+      while (less(scratch, j)) j -= 16;
+      if (i >= j) break;
+      swap(i, j);
+      i += 16; j -= 16;
+    }
+    if (i - low < high - i) { sortKeys(low, <u32>((i - low) >> 4)); low = i; }
+    else { sortKeys(i, <u32>((high - i) >> 4)); high = i; }
+  }
+  for (let i = low + 16; i < high; i += 16) for (let j = i; j > low && less(j, j - 16); j -= 16) swap(j, j - 16);
+}
+// @ts-ignore: decorator
+@inline function less(a: usize, b: usize): bool {
+  const x = bswap(load<u64>(a)), y = bswap(load<u64>(b));
+  return x < y || (x == y && bswap(load<u64>(a, 8)) < bswap(load<u64>(b, 8)));
+}
+// @ts-ignore: decorator
+@inline function swap(a: usize, b: usize): void { const x = v128.load(a); v128.store(a, v128.load(b)); v128.store(b, x); }
+
+/** Writes n keys as text, one a line, to `out`: 37 bytes each, and 3 more at the end. Returns the end. */
+export function formatKeys(from: usize, n: u32, out: usize): usize {
+  let to = out;
+  for (let key = from, end = from + (<usize>n << 4); key < end; key += 16) { formatUuid(key, to); store<u8>(to, 10, 36); to += 37; }
+  return to;
+}

@@ -1,0 +1,361 @@
+import { latin1, latin1Bytes, searchable } from './bytes.ts';
+import { coreBase64 } from './core.wasm.ts';
+import { idBytesMax } from './ids.ts';
+import { wordAt } from './keys.ts';
+import type { LiteralPattern } from './pattern.ts';
+import { uuidKeyBytes, uuidTextBytes } from './uuid.ts';
+
+/** Blocks hold keys (16 bytes each, a canonical UUID other than nil) or texts (length - 1 as one byte, then the bytes). */
+export type BlockKind = 'keys' | 'texts';
+
+/** Which bytes, in either case, and which lengths the IDs of A have: 256 flags, then 257. What differs is nobody's. */
+export type Shape = Uint8Array;
+export const shapeBytes = 256 + idBytesMax + 1;
+
+export interface CoreOptions {
+  /** IDs that differ only by ASCII case are one. */
+  readonly ignoreCase?: boolean;
+  /** Where the ID stands in a line that leaves no doubt; absent, scanLog() leaves nothing out and finds nothing. */
+  readonly literal?: LiteralPattern;
+  /** 2^partitionBits partitions, 0 to 12. */
+  readonly partitionBits: number;
+  /** Of a partition's block: a multiple of 16, at least 512. */
+  readonly blockBytes: number;
+  /** Bytes that `input` takes at once. */
+  readonly inputBytes: number;
+  /** Seeds the tables' hashes; random when absent. */
+  readonly seed?: bigint;
+  /** Takes a block; its bytes are valid during the call only. */
+  readonly spill: (kind: BlockKind, partition: number, block: Uint8Array) => void;
+}
+
+/** What one call of scanLog() saw. */
+export interface Scanned {
+  /** End of the whole lines that were dealt with: below `end` when there was no room for more that are left. */
+  readonly end: number;
+  readonly lines: number;
+  readonly matched: number;
+  /** Lines that only the pattern itself can judge: pairs of offset and length in `input`, without the line's end. */
+  readonly left: Uint32Array;
+}
+
+/** What of one partition's A its B lacks. */
+export interface Joined {
+  /** Distinct IDs of A. */
+  readonly signed: number;
+  /** IDs of B that A has, repeats included. */
+  readonly found: number;
+  readonly missed: number;
+  /** Missed IDs that B has in another case. */
+  readonly missedByCase: number;
+  /** Missed IDs, one a line, in byte order; valid until the next join. */
+  readonly lines: Uint8Array;
+}
+
+/** A block that was spilled, wherever it is kept. */
+export interface Block {
+  readonly bytes: number;
+  /** Writes its bytes to `target`, which has just so many. */
+  copyTo(target: Uint8Array): void;
+}
+
+/** All blocks of one partition, from all threads. */
+export type PartitionBlocks = Readonly<Record<'signed' | 'logged', Readonly<Record<BlockKind, readonly Block[]>>>>;
+
+/**
+ * A - B in two steps: IDs of both sides go to partitions by their hash, in blocks that the caller keeps; then each
+ * partition is joined by itself. Exact: see core.as.ts. One instance a thread; any thread may join any partition.
+ */
+export interface Core {
+  /** The caller writes whole lines to its beginning. */
+  readonly input: Uint8Array;
+  /** Reads input[0, bytes), whole lines of one ID each. `consumed` < bytes: there begins a line that is too long for one. */
+  parseIds(bytes: number): { readonly consumed: number; readonly ids: number; readonly lines: number };
+  /** Reads input[start, end), whole lines of a log. */
+  scanLog(start: number, end: number): Scanned;
+  /** Adds bytes[start, end), 1 to 256 of them. */
+  addId(bytes: Uint8Array, start: number, end: number): void;
+  /** As addId(), for A. */
+  addSigned(bytes: Uint8Array, start: number, end: number): void;
+  /** Whether A can have bytes[start, end), by its shape. */
+  mayBeSigned(bytes: Uint8Array, start: number, end: number): boolean;
+  /** The shape of what was added for A. */
+  readonly shape: Shape;
+  /** Adds another thread's shape. */
+  addShape(shape: Shape): void;
+  /** Spills what is left. */
+  flush(): void;
+  join(blocks: PartitionBlocks): Joined;
+}
+
+interface Exports {
+  setMemory(...places: number[]): void;
+  setPattern(
+    markerBytes: number,
+    rare1: number,
+    rare2: number,
+    field: number,
+    barrier: number,
+    uuid: boolean,
+    endWanted: boolean,
+  ): void;
+  setIds(keysWanted: boolean, seed: bigint): void;
+  setPartitions(
+    bits: number,
+    keys: number,
+    keysUsed: number,
+    texts: number,
+    textsUsed: number,
+    blockBytes: number,
+  ): void;
+  parseIds(from: number, end: number): number;
+  getIdsRead(): number;
+  getLines(): number;
+  scanLog(from: number, end: number): number;
+  getMatched(): number;
+  getLinesLeft(): number;
+  addId(at: number, bytes: number): void;
+  isKey(at: number, bytes: number): boolean;
+  noteShape(at: number, bytes: number): void;
+  noteKeys(): void;
+  flush(): void;
+  setKeyTable(table: number, buckets: number, marks: number): void;
+  getKeysFound(): number;
+  insertKeys(from: number, n: number): number;
+  probeKeys(from: number, n: number): void;
+  countTexts(from: number, end: number): number;
+  setTextTable(table: number, slots: number, marks: number, arena: number, fold: boolean): void;
+  getTextsFound(): number;
+  insertTexts(from: number, end: number): number;
+  probeTexts(from: number, end: number): void;
+  missingKeys(out: number): number;
+  missingTexts(out: number): number;
+  getOtherCase(): number;
+  sortKeys(from: number, n: number): void;
+  formatKeys(from: number, n: number, out: number): number;
+}
+
+/** Bytes of core.as.ts that are fixed: its batchMax keys, texts and lines, and its scratch. */
+const batchMax = 8192;
+const at = { classes: 1024, lengths: 1280, marker: 2048, oneId: 4096, scratch: 8192, keys: 8192 + 65_536 } as const;
+const texts = at.keys + 16 * batchMax + 64;
+const lines = texts + 8 * batchMax;
+const input = lines + 8 * batchMax;
+/** core.as.ts reads so far behind the last byte of its input. */
+const slack = 256;
+const besideMarker = 1;
+const endsId = 2;
+const occursInA = 4;
+
+let compiled: WebAssembly.Module | undefined;
+
+/** Whether this machine runs the core: WebAssembly with SIMD. */
+export function hasWasmCore(): boolean {
+  return wasmModule() !== undefined;
+}
+
+function wasmModule(): WebAssembly.Module | undefined {
+  if (compiled) return compiled;
+  try {
+    compiled = new WebAssembly.Module(Uint8Array.from(atob(coreBase64), (character) => character.charCodeAt(0)));
+  } catch {
+    // Without SIMD the module does not validate.
+  }
+  return compiled;
+}
+
+/** The core in WebAssembly. Throws an Error where hasWasmCore() is false. */
+export class WasmCore implements Core {
+  readonly #options: CoreOptions;
+  readonly #memory: WebAssembly.Memory;
+  readonly #wasm: Exports;
+  /** Where the partitions' buffers begin, and the tables of a join, when the buffers are empty. */
+  readonly #buffers: number;
+  #all: Uint8Array;
+
+  constructor(options: CoreOptions) {
+    const module = wasmModule();
+    if (!module) throw new Error('WebAssembly SIMD is missing here: use PlainCore');
+    this.#options = options;
+    const { partitionBits, blockBytes, inputBytes, literal, ignoreCase = false } = options;
+    const partitions = 2 ** partitionBits;
+    const used = aligned(input + inputBytes + slack);
+    this.#buffers = aligned(used + 8 * partitions);
+    const textBuffers = this.#buffers + partitions * blockBytes;
+    const end = textBuffers + partitions * (blockBytes + 16) + slack;
+    this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65_536), maximum: 65_536 });
+    this.#all = new Uint8Array(this.#memory.buffer);
+    const spill = (kind: number, partition: number, from: number, bytes: number): void =>
+      options.spill(kind === 0 ? 'keys' : 'texts', partition, this.#all.subarray(from, from + bytes));
+    this.#wasm = new WebAssembly.Instance(module, { env: { memory: this.#memory }, host: { spill } })
+      .exports as unknown as Exports;
+    this.#wasm.setMemory(at.classes, at.lengths, at.marker, at.keys, texts, lines, at.scratch);
+    this.#wasm.setIds(!ignoreCase, options.seed ?? randomSeed());
+    this.#wasm.setPartitions(partitionBits, this.#buffers, used, textBuffers, used + 4 * partitions, blockBytes);
+    if (literal) this.#setPattern(literal);
+  }
+
+  #setPattern({ marker, besideMarker: beside, endsId: ends, field, uuid, endWanted }: LiteralPattern): void {
+    this.#all.set(marker, at.marker);
+    for (let byte = 0; byte < 256; byte++) {
+      this.#all[at.classes + byte]! |= (beside(byte) ? besideMarker : 0) | (ends(byte) ? endsId : 0);
+    }
+    const [rare1, rare2] = rarest(marker);
+    const name = field ? wordAt(field.name, 0) : 0;
+    this.#wasm.setPattern(marker.length, rare1, rare2, name, field?.barrier ?? 0, uuid, endWanted);
+  }
+
+  get input(): Uint8Array {
+    return searchable(new Uint8Array(this.#memory.buffer, input, this.#options.inputBytes));
+  }
+
+  parseIds(bytes: number): { consumed: number; ids: number; lines: number } {
+    const consumed = this.#wasm.parseIds(input, input + bytes) - input;
+    return { consumed, ids: this.#wasm.getIdsRead(), lines: this.#wasm.getLines() };
+  }
+
+  scanLog(from: number, to: number): Scanned {
+    const end = this.#wasm.scanLog(input + from, input + to) - input;
+    const left = new Uint32Array(this.#memory.buffer, lines, 2 * this.#wasm.getLinesLeft()).slice();
+    for (let i = 0; i < left.length; i += 2) left[i]! -= input;
+    return { end, lines: this.#wasm.getLines(), matched: this.#wasm.getMatched(), left };
+  }
+
+  addId(bytes: Uint8Array, start: number, end: number): void {
+    this.#all.set(bytes.subarray(start, end), at.oneId);
+    this.#wasm.addId(at.oneId, end - start);
+  }
+
+  addSigned(bytes: Uint8Array, start: number, end: number): void {
+    this.addId(bytes, start, end);
+    if (this.#wasm.isKey(at.oneId, end - start)) this.#wasm.noteKeys();
+    else this.#wasm.noteShape(at.oneId, end - start);
+  }
+
+  mayBeSigned(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#all[at.lengths + end - start] === 0) return false;
+    for (let i = start; i < end; i++) if ((this.#all[at.classes + bytes[i]!]! & occursInA) === 0) return false;
+    return true;
+  }
+
+  get shape(): Shape {
+    const shape = this.#all.slice(at.classes, at.classes + shapeBytes);
+    for (let byte = 0; byte < 256; byte++) shape[byte] = (shape[byte]! & occursInA) === 0 ? 0 : 1;
+    return shape;
+  }
+
+  addShape(shape: Shape): void {
+    for (let byte = 0; byte < 256; byte++) if (shape[byte] === 1) this.#all[at.classes + byte]! |= occursInA;
+    for (let i = 256; i < shapeBytes; i++) if (shape[i] === 1) this.#all[at.classes + i] = 1;
+  }
+
+  flush(): void {
+    this.#wasm.flush();
+  }
+
+  join({ signed, logged }: PartitionBlocks): Joined {
+    const wasm = this.#wasm;
+    const keyCount = total(signed.keys) / uuidKeyBytes;
+    // At most three quarters full for keys, three fifths for texts, which are probed one by one; never quite full.
+    const buckets = Math.ceil(keyCount / 3) + 1;
+    const arena = this.#buffers;
+    const arenaEnd = arena + total(signed.texts);
+    this.#grow(arenaEnd + slack);
+    this.#copy(signed.texts, arena);
+    const textCount = wasm.countTexts(arena, arenaEnd);
+    const slots = Math.ceil(textCount / 0.6) + 1;
+
+    const textTable = aligned(arenaEnd + slack);
+    const textMarks = textTable + 8 * slots;
+    const keyTable = aligned(textMarks + slots);
+    const keyMarks = keyTable + 64 * buckets;
+    const block = aligned(keyMarks + buckets);
+    const missedKeys = aligned(block + this.#options.blockBytes + slack);
+    this.#grow(missedKeys);
+    this.#all.fill(0, textTable, block);
+    wasm.setTextTable(textTable, slots, textMarks, arena, this.#options.ignoreCase ?? false);
+    wasm.setKeyTable(keyTable, buckets, keyMarks);
+
+    let distinct = wasm.insertTexts(arena, arenaEnd);
+    for (const keys of signed.keys) {
+      this.#copy([keys], block);
+      distinct += wasm.insertKeys(block, keys.bytes / uuidKeyBytes);
+    }
+    for (const keys of logged.keys) {
+      this.#copy([keys], block);
+      wasm.probeKeys(block, keys.bytes / uuidKeyBytes);
+    }
+    for (const texts of logged.texts) {
+      this.#copy([texts], block);
+      wasm.probeTexts(block, block + texts.bytes);
+    }
+
+    this.#grow(missedKeys + uuidKeyBytes * keyCount);
+    const keys = wasm.missingKeys(missedKeys);
+    let missedByCase = wasm.getOtherCase();
+    const missedTexts = missedKeys + uuidKeyBytes * keys;
+    this.#grow(missedTexts + 4 * textCount);
+    const texts = wasm.missingTexts(missedTexts);
+    missedByCase += wasm.getOtherCase();
+    wasm.sortKeys(missedKeys, keys);
+    const out = missedTexts + 4 * texts;
+    this.#grow(out + keys * (uuidTextBytes + 1) + slack);
+    const outEnd = wasm.formatKeys(missedKeys, keys, out);
+    let lines = this.#all.subarray(out, outEnd);
+    if (texts > 0) lines = this.#withTexts(lines, new Uint32Array(this.#memory.buffer.slice(missedTexts, out)));
+    return {
+      signed: distinct,
+      found: wasm.getKeysFound() + wasm.getTextsFound(),
+      missed: keys + texts,
+      missedByCase,
+      lines,
+    };
+  }
+
+  #copy(blocks: readonly Block[], to: number): void {
+    let end = to;
+    for (const block of blocks) block.copyTo(this.#all.subarray(end, (end += block.bytes)));
+  }
+
+  /** The lines and those of the texts whose records lie there, in byte order. */
+  #withTexts(keyLines: Uint8Array, records: Uint32Array): Uint8Array {
+    const ids = keyLines.length === 0 ? [] : latin1(searchable(keyLines), 0, keyLines.length - 1).split('\n');
+    const bytes = searchable(this.#all);
+    for (const record of records) ids.push(latin1(bytes, record + 1, record + 2 + this.#all[record]!));
+    return latin1Bytes(`${ids.sort().join('\n')}\n`);
+  }
+
+  /** Room up to `end`. Views of the memory that were made before are dead. */
+  #grow(end: number): void {
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing <= 0) return;
+    this.#memory.grow(Math.ceil(missing / 65_536));
+    this.#all = new Uint8Array(this.#memory.buffer);
+  }
+}
+
+function total(blocks: readonly Block[]): number {
+  return blocks.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+function aligned(place: number): number {
+  return Math.ceil(place / 64) * 64;
+}
+
+function randomSeed(): bigint {
+  return crypto.getRandomValues(new BigUint64Array(1))[0]!;
+}
+
+/** How often a byte occurs in logs, roughly: what is not listed is rare. */
+const commonBytes = ' e0ta1oi2n3sr5-4l:6d7c8p9u.=mhg/"fby,T_wvk';
+
+/** Offsets of two different bytes that are the rarest in logs: what a search looks for. */
+function rarest(marker: Uint8Array): readonly [number, number] {
+  const rank = (byte: number): number => {
+    const place = commonBytes.indexOf(String.fromCharCode(byte));
+    return place === -1 ? commonBytes.length : place;
+  };
+  const offsets = Array.from(marker.keys()).sort((a, b) => rank(marker[b]!) - rank(marker[a]!));
+  const first = offsets[0]!;
+  return [first, offsets.find((offset) => marker[offset] !== marker[first]) ?? offsets.at(-1)!];
+}
