@@ -3,14 +3,16 @@
 // is. So this file stays plain JavaScript that an old Node understands.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const main = fileURLToPath(new URL('designs.ts', import.meta.url));
 const pinnedNode = fileURLToPath(
   new URL(`../node_modules/node/bin/node${process.platform === 'win32' ? '.exe' : ''}`, import.meta.url),
 );
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
+  // What Node strips and compiles it need not strip and compile again: half the time of a short command.
+  module.enableCompileCache(fileURLToPath(new URL('../.designs/compiled', import.meta.url)));
   await import('./designs.ts');
 } else if (existsSync(pinnedNode)) {
   goOnUnderPinnedNode();
@@ -22,7 +24,7 @@ if (Number.parseInt(process.versions.node, 10) >= 24) {
 }
 
 function goOnUnderPinnedNode() {
-  const child = spawn(pinnedNode, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(pinnedNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
       // A terminal sends its Ctrl-C to the child itself, and a second one would read as "at once".

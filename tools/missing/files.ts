@@ -91,6 +91,13 @@ async function* rawChunks(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
+const byteOrderMark = Buffer.from('\ufeff');
+
+/** Bytes of the mark with which Windows begins UTF-8 files, at the beginning of these: 3 or 0. */
+export function byteOrderMarkBytes(bytes: Uint8Array): number {
+  return byteOrderMark.every((byte, i) => bytes[i] === byte) ? byteOrderMark.length : 0;
+}
+
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'code' in error && 'syscall' in error;
 }

@@ -7,7 +7,7 @@ import { idBytesMax } from '../../engines/log-diff/ids.ts';
 import { LineSplitter, lineBytesMaxDefault } from '../../engines/log-diff/lines.ts';
 import { decompress } from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
-import { readFileChunks } from './files.ts';
+import { byteOrderMarkBytes, readFileChunks } from './files.ts';
 
 export interface SignedSource {
   /** A file, or `-` for standard input. */
@@ -162,13 +162,6 @@ function isCsvError(error: unknown): error is CsvError {
   return error instanceof Error && 'code' in error && String(error.code).startsWith('CSV_');
 }
 
-const mark = Buffer.from('\ufeff');
-
-/** Bytes of the mark with which Windows begins UTF-8 files, at the beginning of these: 3 or 0. */
-export function byteOrderMarkBytes(bytes: Uint8Array): number {
-  return mark.every((byte, i) => bytes[i] === byte) ? mark.length : 0;
-}
-
 /** Drops the mark with which Windows begins UTF-8 files, and copies: the CSV parser's stream may hold several chunks. */
 async function* withoutByteOrderMark(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let head: Buffer | undefined = Buffer.alloc(0);
@@ -178,7 +171,7 @@ async function* withoutByteOrderMark(chunks: AsyncIterable<Uint8Array>): AsyncGe
       continue;
     }
     head = Buffer.concat([head, chunk]);
-    if (head.length < mark.length) continue;
+    if (head.length < 3) continue;
     yield head.subarray(byteOrderMarkBytes(head));
     head = undefined;
   }

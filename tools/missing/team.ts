@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Shape } from '../../engines/log-diff/core.ts';
 import type { SharedBlocks } from './blocks.ts';
@@ -24,7 +25,11 @@ export class Team {
     this.#workers = Array.from(
       { length: threads },
       // A file that a thread opened is read by the others, after its end too.
-      () => new Worker(new URL('./worker.ts', import.meta.url), { workerData: job, trackUnmanagedFds: false }),
+      () =>
+        new Worker(new URL('./worker.mjs', import.meta.url), {
+          workerData: { job, compiled: getCompileCacheDir() },
+          trackUnmanagedFds: false,
+        }),
     );
   }
 

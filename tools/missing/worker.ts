@@ -4,7 +4,7 @@ import { Share, type Job } from './share.ts';
 import type { Reply, Request } from './team.ts';
 
 const port = parentPort!;
-const share = new Share(workerData as Job);
+const share = new Share((workerData as { readonly job: Job }).job);
 
 port.on('message', (request: Request) => {
   answer(request).then(
