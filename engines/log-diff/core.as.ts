@@ -21,9 +21,9 @@
 
 // ---- what the host sets before anything else -----------------------------------------------------------------------
 
-/** 256 bytes, one a byte value: bit 0 may stand beside the marker, bit 1 ends an ID, bit 2 occurs in A (either case). */
+/** 256 bytes, one a byte value: bit 0 may stand beside the marker, bit 1 ends an ID, as a line end does, bit 2 occurs in A (either case). */
 let classes: usize = 0;
-const besideMarker: u32 = 1, endsId: u32 = 2, occursInA: u32 = 4;
+const besideMarker: u32 = 1, endsIdOrLine: u32 = 2, occursInA: u32 = 4;
 /** 257 bytes, one a length: 1 if A has an ID so long. */
 let lengths: usize = 0;
 let marker: usize = 0;
@@ -281,67 +281,87 @@ export function getLinesLeft(): u32 { return linesLeft; }
  */
 export function scanLog(from: usize, end: usize): usize {
   const b1 = i8x16.splat(load<u8>(marker + rare1)), b2 = i8x16.splat(load<u8>(marker + rare2)), lf = i8x16.splat(10);
-  const m1 = rare1, m2 = rare2;
+  const at1 = rare1, at2 = rare2;
   let key = keys, text = texts, line = lines;
   const keysEnd = keys + (<usize>batchMax << 4), textsEnd = texts + (<usize>batchMax << 3), linesEnd = lines + (<usize>batchMax << 3);
   let seen: u32 = 0, matched: u32 = 0;
-  // The line end up to which all markers are dealt with: a marker before it belongs to a line that is done.
-  let done = from;
-  let p = from, stop = end;
-  while (p < end) {
-    const q1 = p + m1, q2 = p + m2;
+  // Where the line begins that is being looked at, and up to where its markers are dealt with.
+  let lineStart = from, done = from;
+  // Of the line's ID, which the next marker takes back if it stands in the same line: 0 none, 1 a key, 2 a text, 3 nobody's.
+  let taken: u32 = 0;
+  let p = from;
+  for (; p < end; p += 64) {
+    const q1 = p + at1, q2 = p + at2;
     const a = v128.and(i8x16.eq(v128.load(q1), b1), i8x16.eq(v128.load(q2), b2));
     const b = v128.and(i8x16.eq(v128.load(q1, 16), b1), i8x16.eq(v128.load(q2, 16), b2));
     const c = v128.and(i8x16.eq(v128.load(q1, 32), b1), i8x16.eq(v128.load(q2, 32), b2));
     const d = v128.and(i8x16.eq(v128.load(q1, 48), b1), i8x16.eq(v128.load(q2, 48), b2));
-    const e0 = i8x16.eq(v128.load(p), lf), e1 = i8x16.eq(v128.load(p, 16), lf), e2 = i8x16.eq(v128.load(p, 32), lf), e3 = i8x16.eq(v128.load(p, 48), lf);
-    const ends = <u64><u32>i8x16.bitmask(e0) | (<u64><u32>i8x16.bitmask(e1) << 16) | (<u64><u32>i8x16.bitmask(e2) << 32) | (<u64><u32>i8x16.bitmask(e3) << 48);
-    seen += <u32>popcnt(p + 64 <= end ? ends : ends & ((<u64>1 << (end - p)) - 1));
+    let ends = bits64(i8x16.eq(v128.load(p), lf), i8x16.eq(v128.load(p, 16), lf), i8x16.eq(v128.load(p, 32), lf), i8x16.eq(v128.load(p, 48), lf));
+    if (p + 64 > end) ends &= (<u64>1 << (end - p)) - 1;
     if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) {
-      let m = <u64><u32>i8x16.bitmask(a) | (<u64><u32>i8x16.bitmask(b) << 16) | (<u64><u32>i8x16.bitmask(c) << 32) | (<u64><u32>i8x16.bitmask(d) << 48);
-      do {
+      for (let m = bits64(a, b, c, d); m != 0; m &= m - 1) {
         const at = p + <usize>ctz(m);
-        m &= m - 1;
         if (at < done || at + markerBytes > end || !isMarker(at)) continue;
-        // The next line end decides what is this line; a search of 16 bytes a step, from behind the marker.
-        const lineEnd = nextLineEnd(at + markerBytes);
-        const id = (at == from || (load<u8>(classes + load<u8>(at - 1)) & besideMarker) != 0) ? idBehind(at + markerBytes, lineEnd) : 0;
-        let bytes: u32 = 0, whole = false, plain = false;
-        if (id != 0) {
-          if (keysWanted && id + 36 <= lineEnd && parseUuid(id, key, false) && (!endWanted || isEnd(id + 36, lineEnd))) { plain = whole = true; bytes = 36; }
-          else if (!uuidWanted) {
-            const tail = lineEnd - <usize>(load<u8>(lineEnd - 1) == 13);
-            let q = id;
-            while (q < tail && (load<u8>(classes + load<u8>(q)) & endsId) == 0) q++;
-            bytes = <u32>(q - id);
-            plain = bytes > 0 && bytes <= 256;
+        const before = ends & ((<u64>1 << (at - p)) - 1);
+        const start = before != 0 ? p + 64 - <usize>clz(before) : lineStart;
+        let id: usize = 0;
+        if (start >= done || taken == 0) {
+          taken = 0;
+          if (at == start || (load<u8>(classes + load<u8>(at - 1)) & besideMarker) != 0) id = idBehind(at + markerBytes);
+          if (id != 0) {
+            if (keysWanted && parseUuid(id, key, false) && (!endWanted || isEnd(id + 36))) {
+              taken = 1;
+              key += 16;
+              done = id + 36;
+            } else if (!uuidWanted) {
+              let q = id;
+              while ((load<u8>(classes + load<u8>(q)) & endsIdOrLine) == 0) q++;
+              if (load<u8>(q) == 10 && q > id && load<u8>(q - 1) == 13) q--;
+              const bytes = <u32>(q - id);
+              if (bytes > 0 && bytes <= 256) {
+                taken = 3;
+                done = q;
+                if (mayBeInA(id, bytes)) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; taken = 2; }
+              }
+            }
           }
-        }
-        done = lineEnd;
-        if (plain && !hasMarker(id + bytes, lineEnd)) {
+        } else if (taken == 1) { key -= 16; matched--; taken = 0; }
+        else { text -= <usize>(taken == 2) << 3; matched--; taken = 0; }
+        if (taken != 0) {
           matched++;
-          if (whole) key += 16;
-          else if (mayBeInA(id, bytes)) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; }
-          if (key == keysEnd) { scatterKeys(keys, batchMax); key = keys; }
-          if (text == textsEnd) { scatterTexts(batchMax); text = texts; }
-        } else {
-          let start = at;
-          while (start > from && load<u8>(start - 1) != 10) start--;
-          if (line == linesEnd) { stop = start; break; }
-          store<u32>(line, <u32>start); store<u32>(line, <u32>(lineEnd - start) - <u32>(load<u8>(lineEnd - 1) == 13 && lineEnd > start), 4);
-          line += 8;
+          // One place stays free: what was taken last can be taken back.
+          if (key == keysEnd) { scatterKeys(keys, batchMax - 1); v128.store(keys, v128.load(key - 16)); key = keys + 16; }
+          if (text == textsEnd) { scatterTexts(batchMax - 1); v128.store(texts, v128.load(text - 8)); text = texts + 8; }
+          continue;
         }
-      } while (m != 0);
-      if (stop < end) break;
-      // What was looked at need not be looked for again, but its line ends must be counted.
+        const lineEnd = nextLineEnd(at);
+        if (line == linesEnd) {
+          // The host takes these first. Line ends up to here were counted, but for those of this block.
+          linesSeen = seen + <u32>popcnt(before);
+          finish(key, text, line, matched);
+          return start;
+        }
+        store<u32>(line, <u32>start); store<u32>(line, <u32>(lineEnd - start) - <u32>(lineEnd > start && load<u8>(lineEnd - 1) == 13), 4);
+        line += 8;
+        done = lineEnd;
+      }
     }
-    p += 64;
+    seen += <u32>popcnt(ends);
+    lineStart = ends != 0 ? p + 64 - <usize>clz(ends) : lineStart;
   }
-  if (stop < end) { seen = 0; for (let q = from; q < stop; q++) seen += <u32>(load<u8>(q) == 10); }
+  linesSeen = seen;
+  finish(key, text, line, matched);
+  return end;
+}
+function finish(key: usize, text: usize, line: usize, matched: u32): void {
   scatterKeys(keys, <u32>((key - keys) >> 4));
   scatterTexts(<u32>((text - texts) >> 3));
-  linesSeen = seen; linesMatched = matched; linesLeft = <u32>((line - lines) >> 3);
-  return stop;
+  linesMatched = matched;
+  linesLeft = <u32>((line - lines) >> 3);
+}
+// @ts-ignore: decorator
+@inline function bits64(a: v128, b: v128, c: v128, d: v128): u64 {
+  return <u64><u32>i8x16.bitmask(a) | (<u64><u32>i8x16.bitmask(b) << 16) | (<u64><u32>i8x16.bitmask(c) << 32) | (<u64><u32>i8x16.bitmask(d) << 48);
 }
 
 function scatterTexts(n: u32): void {
@@ -351,30 +371,22 @@ function scatterTexts(n: u32): void {
 @inline function isMarker(at: usize): bool { return sameBytes(at, marker, markerBytes); }
 /** Where the ID begins that belongs to a marker which ends at `from`; 0 where that is in doubt. */
 // @ts-ignore: decorator
-@inline function idBehind(from: usize, lineEnd: usize): usize {
-  if (field == 0) return from < lineEnd ? from : 0;
-  if (from == lineEnd || (load<u8>(classes + load<u8>(from)) & besideMarker) == 0) return 0;
-  for (let p = from; p + 5 <= lineEnd; p++) {
-    const byte = <u32>load<u8>(p);
-    if (byte == barrier) return 0;
-    if (load<u32>(p, 1) != field || (load<u8>(classes + byte) & endsId) == 0) continue;
+@inline function idBehind(from: usize): usize {
+  if (field == 0) return from;
+  let byte = <u32>load<u8>(from);
+  if ((load<u8>(classes + byte) & besideMarker) == 0) return 0;
+  for (let p = from; byte != 10 && byte != barrier; byte = <u32>load<u8>(++p)) {
+    if (load<u32>(p, 1) != field || (load<u8>(classes + byte) & endsIdOrLine) == 0) continue;
     const id = p + 5, first = <u32>load<u8>(id);
-    return id + <usize>(id < lineEnd && (first == 34 || first == 39));
+    return id + <usize>(first == 34 || first == 39);
   }
   return 0;
 }
 /** Whether an ID may end at `at`: at the line's end, its CR included, or at a byte that ends an ID. */
 // @ts-ignore: decorator
-@inline function isEnd(at: usize, lineEnd: usize): bool {
-  return at == lineEnd || (load<u8>(classes + load<u8>(at)) & endsId) != 0 || (at + 1 == lineEnd && load<u8>(at) == 13);
-}
-function hasMarker(from: usize, end: usize): bool {
-  const first = load<u8>(marker + rare1), b = i8x16.splat(first);
-  for (let p = from; p + markerBytes <= end; p += 16) {
-    let m = <u32>i8x16.bitmask(i8x16.eq(v128.load(p + rare1), b));
-    for (; m != 0; m &= m - 1) { const at = p + <usize>ctz(m); if (at + markerBytes <= end && isMarker(at)) return true; }
-  }
-  return false;
+@inline function isEnd(at: usize): bool {
+  const byte = load<u8>(at);
+  return (load<u8>(classes + byte) & endsIdOrLine) != 0 || (byte == 13 && load<u8>(at + 1) == 10);
 }
 // @ts-ignore: decorator
 @inline function nextLineEnd(from: usize): usize {
@@ -405,10 +417,12 @@ function mayBeInA(at: usize, bytes: u32): bool {
 
 // ---- one partition: a table of keys --------------------------------------------------------------------------------
 //
-// buckets of 64 bytes = 4 keys, filled from the left; an overfull one goes on in the next, the last in the first.
+// buckets of 64 bytes = 4 keys, each half beside the others', so that two comparisons of half a bucket do for all four;
+// filled from the left; an overfull one goes on in the next, the last in the first.
 //
-//   | key | key | key | 0 |  | key | 0 | 0 | 0 |  ...        marks: a byte a bucket, bit i for its i-th key found in
-//                                                             the logs, bit i + 4 for found in another case
+//   | low 0 | low 1 | low 2 | low 3 | high 0 | high 1 | high 2 | high 3 |        0: empty
+//
+// marks: a byte a bucket, bit i for its i-th key found in the logs, bit i + 4 for found in another case
 
 let keyTable: usize = 0, keyBuckets: u32 = 0, keyMarks: usize = 0, keysFound: u32 = 0;
 
@@ -419,11 +433,21 @@ export function setKeyTable(table: usize, buckets: u32, marks: usize): void {
 /** Probes that found their key. */
 export function getKeysFound(): u32 { return keysFound; }
 
+/** Bit i: the bucket's i-th key is this one. */
 // @ts-ignore: decorator
-@inline function equalIn(bucket: usize, key: v128): u32 {
-  return <u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket))) | (<u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket, 16))) << 1)
-    | (<u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket, 32))) << 2) | (<u32>i64x2.all_true(i64x2.eq(key, v128.load(bucket, 48))) << 3);
+@inline function equalIn(bucket: usize, low: v128, high: v128): u32 {
+  return <u32>i64x2.bitmask(v128.and(i64x2.eq(low, v128.load(bucket)), i64x2.eq(high, v128.load(bucket, 32))))
+    | (<u32>i64x2.bitmask(v128.and(i64x2.eq(low, v128.load(bucket, 16)), i64x2.eq(high, v128.load(bucket, 48)))) << 2);
 }
+/** Bit i: the bucket's i-th place is empty. */
+// @ts-ignore: decorator
+@inline function emptyIn(bucket: usize): u32 {
+  const none = i64x2.splat(0);
+  return <u32>i64x2.bitmask(i64x2.eq(none, v128.or(v128.load(bucket), v128.load(bucket, 32))))
+    | (<u32>i64x2.bitmask(i64x2.eq(none, v128.or(v128.load(bucket, 16), v128.load(bucket, 48)))) << 2);
+}
+// @ts-ignore: decorator
+@inline function isFull(bucket: usize): bool { return (load<u64>(bucket, 24) | load<u64>(bucket, 56)) != 0; }
 // @ts-ignore: decorator
 @inline function bucketOf(key: usize): u32 { return placeOf(hashKeyAt(key, tableSeed), keyBuckets); }
 // @ts-ignore: decorator
@@ -451,10 +475,12 @@ export function insertKeys(from: usize, n: u32): u32 {
       let again: u32 = 0;
       for (let i: u32 = 0; i < left; i++) {
         const slot = load<u32>(slots + (<usize>i << 2)), index = load<u32>(pending + (<usize>i << 2));
-        const key = v128.load(base + (<usize>index << 4)), bucket = keyTable + (<usize>slot << 6);
-        const equal = equalIn(bucket, key), empty = equalIn(bucket, i64x2.splat(0));
-        const put = (equal == 0) & (empty != 0);
-        v128.store(put ? bucket + (<usize>ctz(empty | 16) << 4) : spare, key);
+        const key = base + (<usize>index << 4), bucket = keyTable + (<usize>slot << 6);
+        const low = load<u64>(key), high = load<u64>(key, 8);
+        const equal = equalIn(bucket, i64x2.splat(low), i64x2.splat(high)), empty = emptyIn(bucket);
+        const put = (equal == 0) & (empty != 0), place = put ? bucket + (<usize>ctz(empty | 16) << 3) : spare;
+        store<u64>(place, low);
+        store<u64>(place, high, 32);
         added += <u32>put;
         store<u32>(slots + (<usize>again << 2), after(slot)); store<u32>(pending + (<usize>again << 2), index);
         again += <u32>((equal | empty) == 0);
@@ -479,11 +505,11 @@ export function probeKeys(from: usize, n: u32): void {
       for (let i: u32 = 0; i < left; i++) {
         const slot = load<u32>(slots + (<usize>i << 2)), index = load<u32>(pending + (<usize>i << 2));
         const key = base + (<usize>index << 4), bucket = keyTable + (<usize>slot << 6);
-        const equal = equalIn(bucket, v128.load(key)), mark = keyMarks + slot;
+        const equal = equalIn(bucket, v128.load64_splat(key), v128.load64_splat(key, 8)), mark = keyMarks + slot;
         store<u8>(mark, load<u8>(mark) | equal);
         keysFound += <u32>(equal != 0);
         store<u32>(slots + (<usize>again << 2), after(slot)); store<u32>(pending + (<usize>again << 2), index);
-        again += <u32>(equal == 0) & <u32>v128.any_true(v128.load(bucket, 48));
+        again += <u32>(equal == 0) & <u32>isFull(bucket);
         if (inTexts && equal == 0) { formatUuid(key, spare); findText(spare, 36, hashText(spare, 36, tableSeed), false); }
       }
       left = again;
@@ -493,11 +519,11 @@ export function probeKeys(from: usize, n: u32): void {
 
 /** Marks a key as found in another case, if it is in the table. */
 function markOtherCase(key: usize): void {
-  const k = v128.load(key);
+  const low = v128.load64_splat(key), high = v128.load64_splat(key, 8);
   for (let slot = bucketOf(key); ; slot = after(slot)) {
-    const bucket = keyTable + (<usize>slot << 6), equal = equalIn(bucket, k), mark = keyMarks + slot;
+    const bucket = keyTable + (<usize>slot << 6), equal = equalIn(bucket, low, high), mark = keyMarks + slot;
     if (equal != 0) { store<u8>(mark, load<u8>(mark) | (equal << 4)); return; }
-    if (!v128.any_true(v128.load(bucket, 48))) return;
+    if (!isFull(bucket)) return;
   }
 }
 
@@ -621,9 +647,10 @@ export function missingKeys(out: usize): u32 {
   otherCase = 0;
   for (let slot: u32 = 0; slot < keyBuckets; slot++) {
     const bucket = keyTable + (<usize>slot << 6), mark = <u32>load<u8>(keyMarks + slot);
-    for (let m = (equalIn(bucket, i64x2.splat(0)) | mark & 15) ^ 15; m != 0; m &= m - 1) {
+    for (let m = (emptyIn(bucket) | mark & 15) ^ 15; m != 0; m &= m - 1) {
       const i = ctz(m);
-      v128.store(to, v128.load(bucket + (<usize>i << 4)));
+      store<u64>(to, load<u64>(bucket + (<usize>i << 3)));
+      store<u64>(to, load<u64>(bucket + (<usize>i << 3), 32), 8);
       to += 16;
       otherCase += (mark >> (i + 4)) & 1;
     }

@@ -144,7 +144,7 @@ const input = lines + 8 * batchMax;
 /** core.as.ts reads so far behind the last byte of its input. */
 const slack = 256;
 const besideMarker = 1;
-const endsId = 2;
+const endsIdOrLine = 2;
 const occursInA = 4;
 
 let compiled: WebAssembly.Module | undefined;
@@ -198,7 +198,8 @@ export class WasmCore implements Core {
   #setPattern({ marker, besideMarker: beside, endsId: ends, field, uuid, endWanted }: LiteralPattern): void {
     this.#all.set(marker, at.marker);
     for (let byte = 0; byte < 256; byte++) {
-      this.#all[at.classes + byte]! |= (beside(byte) ? besideMarker : 0) | (ends(byte) ? endsId : 0);
+      this.#all[at.classes + byte]! |=
+        (beside(byte) || byte === 10 ? besideMarker : 0) | (ends(byte) || byte === 10 ? endsIdOrLine : 0);
     }
     const [rare1, rare2] = rarest(marker);
     const name = field ? wordAt(field.name, 0) : 0;

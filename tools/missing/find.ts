@@ -76,10 +76,40 @@ const namesShown = 20;
 
 /** A - B on local files: signed documents that no log says to have been notified. Throws a UsageError for bad input. */
 export async function findMissing(options: MissingOptions): Promise<MissingResult> {
-  const { allowPartial = false, ignoreCase = false, onProgress } = options;
   checkPattern(options.pattern);
   const expected = options.expect === undefined ? undefined : await readExpected(options.expect);
-  const logs = await listLogs(options.logs);
+  const source: SignedSource = {
+    path: options.signed,
+    stdin: options.stdin ?? process.stdin,
+    ...(options.column === undefined ? {} : { column: options.column }),
+    ...(options.field === undefined ? {} : { field: options.field }),
+  };
+  const signedFile = await sizeOf(source);
+  // Threads start while this one looks for the logs.
+  const early = options.threads ?? threadsFor(signedFile.bytes);
+  let team = early > 1 ? new Team(early) : undefined;
+  try {
+    const logs = await listLogs(options.logs);
+    const threads = team ? early : (options.threads ?? threadsFor(bytesOf(logs) + signedFile.bytes));
+    if (threads > 1) team ??= new Team(threads);
+    return await difference(options, { expected, source, signedFile, logs, threads, team });
+  } finally {
+    await team?.end();
+  }
+}
+
+interface Input {
+  readonly expected: Expected | undefined;
+  readonly source: SignedSource;
+  readonly signedFile: SignedFile;
+  readonly logs: readonly LogFile[];
+  readonly threads: number;
+  readonly team: Team | undefined;
+}
+
+async function difference(options: MissingOptions, input: Input): Promise<MissingResult> {
+  const { allowPartial = false, ignoreCase = false, onProgress } = options;
+  const { expected, source, signedFile, logs, threads, team } = input;
   // A server that has no file at all is known now, before hours of work; one with empty files only after them.
   if (expected && !allowPartial)
     refuseMissing(
@@ -91,15 +121,7 @@ export async function findMissing(options: MissingOptions): Promise<MissingResul
       logs,
     );
 
-  const source: SignedSource = {
-    path: options.signed,
-    stdin: options.stdin ?? process.stdin,
-    ...(options.column === undefined ? {} : { column: options.column }),
-    ...(options.field === undefined ? {} : { field: options.field }),
-  };
-  const signedFile = await sizeOf(source);
-  const bytesOnDisk = logs.reduce((sum, log) => sum + log.bytes, 0);
-  const threads = options.threads ?? threadsFor(bytesOnDisk + signedFile.bytes, logs.length);
+  const bytesOnDisk = bytesOf(logs);
   const progress = new Int32Array(new SharedArrayBuffer(4 * word.words));
   const job: Job = {
     logs,
@@ -113,7 +135,7 @@ export async function findMissing(options: MissingOptions): Promise<MissingResul
   };
   // Threads share the pieces of a plain file; anything else has one beginning, and this thread reads it.
   const own = threads === 1 || !signedFile.plain ? new Share(job) : undefined;
-  const team = threads > 1 ? new Team(job, threads) : undefined;
+  await team?.ask<'begin'>({ step: 'begin', job });
   const ticker =
     onProgress && setInterval(() => onProgress({ ...read(progress), logs: logs.length, bytesOnDisk }), 200);
   let all: readonly SharedBlocks[] = [];
@@ -184,19 +206,23 @@ export async function findMissing(options: MissingOptions): Promise<MissingResul
     };
   } finally {
     clearInterval(ticker);
-    await team?.end();
     all.forEach(closeBlocks);
   }
 }
 
 const memoryBytesDefault = 1024 ** 3;
 
-/** Of a file: its size, and whether it is plain and one ID a line. Of anything else, nothing is known. */
-async function sizeOf({
-  path,
-  column,
-  field,
-}: SignedSource): Promise<{ readonly bytes: number; readonly plain: boolean }> {
+function bytesOf(logs: readonly LogFile[]): number {
+  return logs.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** A file's size, and whether it is plain and one ID a line. Of anything else, nothing is known. */
+interface SignedFile {
+  readonly bytes: number;
+  readonly plain: boolean;
+}
+
+async function sizeOf({ path, column, field }: SignedSource): Promise<SignedFile> {
   const info = path === '-' ? undefined : await stat(path).catch(() => undefined);
   if (!info?.isFile()) return { bytes: 0, plain: false };
   const plain = column === undefined && field === undefined && !isCompressed(await readHead(path));

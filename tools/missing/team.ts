@@ -7,11 +7,13 @@ import type { JoinResult, Job, ScanResult } from './share.ts';
 
 /** What a thread is asked, in this order; `sign` only where A is a plain file that threads can share. */
 export type Request =
+  | { readonly step: 'begin'; readonly job: Job }
   | { readonly step: 'sign'; readonly path: string; readonly bytes: number }
   | { readonly step: 'scan'; readonly shape: Shape }
   | { readonly step: 'join'; readonly all: readonly SharedBlocks[] };
 
 export type Reply =
+  | { readonly step: 'begin' }
   /** `ids` is -1 after a line that is too long for one. */
   | { readonly step: 'sign'; readonly ids: number; readonly shape: Shape }
   | { readonly step: 'scan'; readonly result: ScanResult; readonly blocks: SharedBlocks }
@@ -21,13 +23,13 @@ export type Reply =
 export class Team {
   readonly #workers: readonly Worker[];
 
-  constructor(job: Job, threads: number) {
+  constructor(threads: number) {
     this.#workers = Array.from(
       { length: threads },
       // A file that a thread opened is read by the others, after its end too.
       () =>
         new Worker(new URL('./worker.mjs', import.meta.url), {
-          workerData: { job, compiled: getCompileCacheDir() },
+          workerData: { compiled: getCompileCacheDir() },
           trackUnmanagedFds: false,
         }),
     );

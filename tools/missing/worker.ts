@@ -1,10 +1,10 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { LongIdError } from '../../engines/log-diff/feed.ts';
-import { Share, type Job } from './share.ts';
+import { Share } from './share.ts';
 import type { Reply, Request } from './team.ts';
 
 const port = parentPort!;
-const share = new Share((workerData as { readonly job: Job }).job);
+let share: Share;
 
 port.on('message', (request: Request) => {
   answer(request).then(
@@ -19,6 +19,9 @@ port.on('message', (request: Request) => {
 
 async function answer(request: Request): Promise<Reply> {
   switch (request.step) {
+    case 'begin':
+      share = new Share(request.job);
+      return { step: 'begin' };
     case 'sign':
       try {
         const ids = share.readPieces(request.path, request.bytes);
