@@ -44,8 +44,12 @@ let tableSeed: u64 = 0;
 /** Partition = the top bits of the hash under a seed of its own that never changes, so that the same input gives the same partitions. */
 let partitionBits: u32 = 0;
 const partitionSeed: u64 = 0;
-/** Per partition a buffer of blockBytes (and 16 spare ones for texts), and how much of it is used (u32). */
+/**
+ * Per partition a buffer of blockBytes and 64 spare ones, and how much of it is used (u32). All fill at the same pace: at
+ * distances of a power of two their ends would contend for the same few lines of the cache.
+ */
 let keyBuffers: usize = 0, keyUsed: usize = 0, textBuffers: usize = 0, textUsed: usize = 0, blockBytes: u32 = 0;
+const bufferSpare: u32 = 64;
 
 /** Room for what one batch finds: keys (16 bytes each), and texts and lines as pairs (at u32, bytes u32). */
 let keys: usize = 0, texts: usize = 0, lines: usize = 0;
@@ -108,25 +112,31 @@ const K1: u64 = 0x9E3779B97F4A7C15, K2: u64 = 0xD6E8FEB86659FD93, K3: u64 = 0xA0
  */
 // @ts-ignore: decorator
 @inline function parseUuid(p: usize, out: usize, anyCase: bool): bool {
-  if (load<u8>(p, 8) != 45 || load<u8>(p, 13) != 45 || load<u8>(p, 18) != 45 || load<u8>(p, 23) != 45) return false;
-  const a = v128.load(p), b = v128.load(p, 16), c = v128.load(p, 20);
-  let x = i8x16.shuffle(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 16, 17);
-  let y = i8x16.shuffle(b, c, 3, 4, 5, 6, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31);
+  if (((load<u64>(p, 8) ^ dashes) | (load<u64>(p, 18) ^ dashes)) & atDashes) return false;
+  // Lanes loaded one by one take fewer instructions than shuffles, whose masks would be built anew each time.
+  let x = v128.load32_lane(p, v128.load32_lane(p, v128.load64_zero(p), 2, 9), 3, 14);
+  let y = v128.load64_lane(p, v128.load32_lane(p, v128.load32_zero(p, 19), 1, 24), 1, 28);
   if (anyCase) {
     // Letters only: in a valid UUID no other byte has its bit 6 set, and an invalid one stays invalid.
     x = v128.or(x, i8x16.shr_u(v128.and(x, i8x16.splat(0x40)), 1));
     y = v128.or(y, i8x16.shr_u(v128.and(y, i8x16.splat(0x40)), 1));
   }
-  const digitX = i8x16.lt_u(i8x16.sub(x, i8x16.splat(48)), i8x16.splat(10)), digitY = i8x16.lt_u(i8x16.sub(y, i8x16.splat(48)), i8x16.splat(10));
-  const letterX = i8x16.lt_u(i8x16.sub(x, i8x16.splat(97)), i8x16.splat(6)), letterY = i8x16.lt_u(i8x16.sub(y, i8x16.splat(97)), i8x16.splat(6));
-  if (!i8x16.all_true(v128.and(v128.or(digitX, letterX), v128.or(digitY, letterY)))) return false;
-  const nibbleX = i8x16.add(v128.and(x, i8x16.splat(15)), v128.and(letterX, i8x16.splat(9)));
-  const nibbleY = i8x16.add(v128.and(y, i8x16.splat(15)), v128.and(letterY, i8x16.splat(9)));
+  const nibbleX = nibbles(x), nibbleY = nibbles(y);
+  // A byte is a digit if its value's digit is that byte.
+  if (!i8x16.all_true(v128.and(i8x16.eq(x, i8x16.swizzle(hexDigits, nibbleX)), i8x16.eq(y, i8x16.swizzle(hexDigits, nibbleY))))) return false;
   const byteX = v128.and(v128.or(i16x8.shl(nibbleX, 4), i16x8.shr_u(nibbleX, 8)), i16x8.splat(0xff));
   const byteY = v128.and(v128.or(i16x8.shl(nibbleY, 4), i16x8.shr_u(nibbleY, 8)), i16x8.splat(0xff));
   const key = i8x16.narrow_i16x8_u(byteX, byteY);
   v128.store(out, key);
   return v128.any_true(key);
+}
+/** Dashes in the first and the sixth of eight bytes. */
+const dashes: u64 = 0x00002D000000002D, atDashes: u64 = 0x0000FF00000000FF;
+/** Of each byte the value that it has as a hexadecimal digit in lower case; of others anything. */
+// @ts-ignore: decorator
+@inline function nibbles(x: v128): v128 {
+  const letter = v128.and(x, i8x16.splat(0x40));
+  return i8x16.add(v128.and(x, i8x16.splat(15)), v128.or(i16x8.shr_u(letter, 6), i16x8.shr_u(letter, 3)));
 }
 
 const hexDigits: v128 = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
@@ -152,12 +162,12 @@ const hexDigits: v128 = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99
 
 /** Moves n keys at `from` to their partitions' buffers. */
 function scatterKeys(from: usize, n: u32): void {
-  const end = from + (<usize>n << 4), size = blockBytes, buffers = keyBuffers, used = keyUsed;
+  const end = from + (<usize>n << 4), size = blockBytes, apart = <usize>size + bufferSpare, buffers = keyBuffers, used = keyUsed;
   for (let key = from; key < end; key += 16) {
     const partition = partitionOf(hashKeyAt(key, partitionSeed));
     const use = used + (<usize>partition << 2), at = load<u32>(use);
-    v128.store(buffers + <usize>partition * size + at, v128.load(key));
-    if (at + 16 == size) { store<u32>(use, 0); spill(0, partition, buffers + <usize>partition * size, size); }
+    v128.store(buffers + <usize>partition * apart + at, v128.load(key));
+    if (at + 16 == size) { store<u32>(use, 0); spill(0, partition, buffers + <usize>partition * apart, size); }
     else store<u32>(use, at + 16);
   }
 }
@@ -171,12 +181,12 @@ function scatterKeys(from: usize, n: u32): void {
 function scatterText(at: usize, bytes: u32): void {
   const isUuid = bytes == 36 && parseUuid(at, scratch, true);
   const partition = partitionOf(isUuid ? hashKeyAt(scratch, partitionSeed) : hashText(at, bytes, partitionSeed));
-  const use = textUsed + (<usize>partition << 2), buffer = textBuffers + <usize>partition * (blockBytes + 16);
+  const use = textUsed + (<usize>partition << 2), buffer = textBuffers + <usize>partition * (blockBytes + bufferSpare);
   let to = load<u32>(use);
   if (to + 1 + bytes > blockBytes) { spill(1, partition, buffer, to); to = 0; }
   const record = buffer + to;
   store<u8>(record, <u8>(bytes - 1));
-  // In steps of 16: a buffer is followed by 16 spare bytes, and what lies beyond a record is written after it.
+  // In steps of 16: a buffer is followed by spare bytes, and what lies beyond a record is written after it.
   for (let i: u32 = 0; i < bytes; i += 16) v128.store(record + 1 + i, v128.load(at + i));
   store<u32>(use, to + 1 + bytes);
 }
@@ -195,8 +205,8 @@ export function flush(): void {
   const n: u32 = 1 << partitionBits;
   for (let p: u32 = 0; p < n; p++) {
     const k = keyUsed + (<usize>p << 2), t = textUsed + (<usize>p << 2);
-    if (load<u32>(k) > 0) { spill(0, p, keyBuffers + <usize>p * blockBytes, load<u32>(k)); store<u32>(k, 0); }
-    if (load<u32>(t) > 0) { spill(1, p, textBuffers + <usize>p * (blockBytes + 16), load<u32>(t)); store<u32>(t, 0); }
+    if (load<u32>(k) > 0) { spill(0, p, keyBuffers + <usize>p * (blockBytes + bufferSpare), load<u32>(k)); store<u32>(k, 0); }
+    if (load<u32>(t) > 0) { spill(1, p, textBuffers + <usize>p * (blockBytes + bufferSpare), load<u32>(t)); store<u32>(t, 0); }
   }
 }
 
@@ -281,7 +291,7 @@ export function getLinesLeft(): u32 { return linesLeft; }
  */
 export function scanLog(from: usize, end: usize): usize {
   const b1 = i8x16.splat(load<u8>(marker + rare1)), b2 = i8x16.splat(load<u8>(marker + rare2)), lf = i8x16.splat(10);
-  const at1 = rare1, at2 = rare2;
+  const at1 = rare1, at2 = rare2, candidates = scratch + 32768;
   let key = keys, text = texts, line = lines;
   const keysEnd = keys + (<usize>batchMax << 4), textsEnd = texts + (<usize>batchMax << 3), linesEnd = lines + (<usize>batchMax << 3);
   let seen: u32 = 0, matched: u32 = 0;
@@ -290,20 +300,33 @@ export function scanLog(from: usize, end: usize): usize {
   // Of the line's ID, which the next marker takes back if it stands in the same line: 0 none, 1 a key, 2 a text, 3 nobody's.
   let taken: u32 = 0;
   let p = from;
-  for (; p < end; p += 64) {
-    const q1 = p + at1, q2 = p + at2;
-    const a = v128.and(i8x16.eq(v128.load(q1), b1), i8x16.eq(v128.load(q2), b2));
-    const b = v128.and(i8x16.eq(v128.load(q1, 16), b1), i8x16.eq(v128.load(q2, 16), b2));
-    const c = v128.and(i8x16.eq(v128.load(q1, 32), b1), i8x16.eq(v128.load(q2, 32), b2));
-    const d = v128.and(i8x16.eq(v128.load(q1, 48), b1), i8x16.eq(v128.load(q2, 48), b2));
-    let ends = bits64(i8x16.eq(v128.load(p), lf), i8x16.eq(v128.load(p, 16), lf), i8x16.eq(v128.load(p, 32), lf), i8x16.eq(v128.load(p, 48), lf));
-    if (p + 64 > end) ends &= (<u64>1 << (end - p)) - 1;
-    if (v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) {
-      for (let m = bits64(a, b, c, d); m != 0; m &= m - 1) {
-        const at = p + <usize>ctz(m);
+  while (p < end) {
+    // First where candidates stand in the next 4 KiB, without a branch that a processor would have to guess.
+    //
+    //   | bits of the candidates u64 | bits of the line ends u64 | p u32 | where its first line begins u32 | line ends before u32 | - |
+    let candidate = candidates;
+    for (const stop = min(p + 4096, end); p < stop; p += 64) {
+      const q1 = p + at1, q2 = p + at2;
+      const m = bits64(
+        v128.and(i8x16.eq(v128.load(q1), b1), i8x16.eq(v128.load(q2), b2)),
+        v128.and(i8x16.eq(v128.load(q1, 16), b1), i8x16.eq(v128.load(q2, 16), b2)),
+        v128.and(i8x16.eq(v128.load(q1, 32), b1), i8x16.eq(v128.load(q2, 32), b2)),
+        v128.and(i8x16.eq(v128.load(q1, 48), b1), i8x16.eq(v128.load(q2, 48), b2)));
+      let ends = bits64(i8x16.eq(v128.load(p), lf), i8x16.eq(v128.load(p, 16), lf), i8x16.eq(v128.load(p, 32), lf), i8x16.eq(v128.load(p, 48), lf));
+      if (p + 64 > end) ends &= (<u64>1 << (end - p)) - 1;
+      store<u64>(candidate, m); store<u64>(candidate, ends, 8);
+      store<u32>(candidate, <u32>p, 16); store<u32>(candidate, <u32>lineStart, 20); store<u32>(candidate, seen, 24);
+      candidate += select<usize>(32, 0, m != 0);
+      seen += <u32>popcnt(ends);
+      lineStart = select<usize>(p + 64 - <usize>clz(ends), lineStart, ends != 0);
+    }
+    for (let c = candidates; c < candidate; c += 32) {
+      const block = <usize>load<u32>(c, 16), ends = load<u64>(c, 8);
+      for (let m = load<u64>(c); m != 0; m &= m - 1) {
+        const at = block + <usize>ctz(m);
         if (at < done || at + markerBytes > end || !isMarker(at)) continue;
-        const before = ends & ((<u64>1 << (at - p)) - 1);
-        const start = before != 0 ? p + 64 - <usize>clz(before) : lineStart;
+        const before = ends & ((<u64>1 << (at - block)) - 1);
+        const start = select<usize>(block + 64 - <usize>clz(before), <usize>load<u32>(c, 20), before != 0);
         let id: usize = 0;
         if (start >= done || taken == 0) {
           taken = 0;
@@ -336,8 +359,8 @@ export function scanLog(from: usize, end: usize): usize {
         }
         const lineEnd = nextLineEnd(at);
         if (line == linesEnd) {
-          // The host takes these first. Line ends up to here were counted, but for those of this block.
-          linesSeen = seen + <u32>popcnt(before);
+          // The host takes these first.
+          linesSeen = load<u32>(c, 24) + <u32>popcnt(before);
           finish(key, text, line, matched);
           return start;
         }
@@ -346,8 +369,6 @@ export function scanLog(from: usize, end: usize): usize {
         done = lineEnd;
       }
     }
-    seen += <u32>popcnt(ends);
-    lineStart = ends != 0 ? p + 64 - <usize>clz(ends) : lineStart;
   }
   linesSeen = seen;
   finish(key, text, line, matched);

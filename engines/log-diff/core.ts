@@ -137,6 +137,7 @@ interface Exports {
 
 /** Bytes of core.as.ts that are fixed: its batchMax keys, texts and lines, and its scratch. */
 const batchMax = 8192;
+const bufferSpare = 64;
 const at = { classes: 1024, lengths: 1280, marker: 2048, oneId: 4096, scratch: 8192, keys: 8192 + 65_536 } as const;
 const texts = at.keys + 16 * batchMax + 64;
 const lines = texts + 8 * batchMax;
@@ -181,8 +182,8 @@ export class WasmCore implements Core {
     const partitions = 2 ** partitionBits;
     const used = aligned(input + inputBytes + slack);
     this.#buffers = aligned(used + 8 * partitions);
-    const textBuffers = this.#buffers + partitions * blockBytes;
-    const end = textBuffers + partitions * (blockBytes + 16) + slack;
+    const textBuffers = this.#buffers + partitions * (blockBytes + bufferSpare);
+    const end = textBuffers + partitions * (blockBytes + bufferSpare) + slack;
     this.#memory = new WebAssembly.Memory({ initial: Math.ceil(end / 65_536), maximum: 65_536 });
     this.#all = new Uint8Array(this.#memory.buffer);
     const spill = (kind: number, partition: number, from: number, bytes: number): void =>

@@ -1,10 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 
 import { CorruptLogError, decompress, isCompressed } from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
 
 const readBytes = 1024 * 1024;
+const lf = 10;
 
 /** A file that cannot be read to its end; the message names it. */
 export class UnreadableFileError extends UsageError {}
@@ -13,26 +15,63 @@ export class UnreadableFileError extends UsageError {}
 export interface Feed {
   room(): Uint8Array;
   took(bytes: number): void;
+  /** Takes a last line that lacks its end. */
+  finish(): void;
+}
+
+/** The lines of a plain file that begin in [from, end); the last piece has no end, for a file that still grows. */
+export interface Piece {
+  readonly from: number;
+  readonly end: number;
+}
+
+/** Pieces of about `pieceBytes` for a file of so many bytes: one that has all, if it is not larger. */
+export function piecesOf(bytes: number, pieceBytes: number): readonly Piece[] {
+  const count = Math.max(1, Math.ceil(bytes / pieceBytes));
+  return Array.from({ length: count }, (_, i) => ({
+    from: i * pieceBytes,
+    end: i === count - 1 ? Infinity : (i + 1) * pieceBytes,
+  }));
 }
 
 /**
- * Feeds the decompressed bytes of a file or pipe. A plain file is read straight into the feed's memory, without a turn of
- * the event loop. Throws an UnreadableFileError.
+ * Feeds the decompressed bytes of a file or pipe, or a piece of a plain file. A plain file is read straight into the
+ * feed's memory. Of a compressed file, which can only be read from its beginning, the first piece is all. Throws an
+ * UnreadableFileError.
  */
 export async function feedFile(
-  { path, bytes }: { readonly path: string; readonly bytes: number },
+  { path, bytes, piece }: { readonly path: string; readonly bytes: number; readonly piece?: Piece },
   feed: Feed,
 ): Promise<void> {
   // A pipe, whose size is 0, can be read only once, so not by whoever looks for a magic number first.
-  if (bytes > 0 && feedPlainFile(path, feed)) return;
-  for await (const chunk of readFileChunks(path)) {
-    for (let at = 0; at < chunk.length;) {
-      const room = feed.room();
-      const piece = chunk.subarray(at, at + room.length);
-      room.set(piece);
-      feed.took(piece.length);
-      at += piece.length;
+  if (bytes > 0) {
+    try {
+      const file = openSync(path, 'r');
+      try {
+        const head = new Uint8Array(4);
+        if (!isCompressed(head.subarray(0, readSync(file, head, 0, 4, 0)))) {
+          return await feedPiece(file, piece ?? { from: 0, end: Infinity }, feed);
+        }
+        if (piece && piece.from > 0) return;
+      } finally {
+        closeSync(file);
+      }
+    } catch (error) {
+      throw unreadable(path, error);
     }
+  }
+  for await (const chunk of readFileChunks(path)) feedChunk(chunk, feed);
+  feed.finish();
+}
+
+/** Feeds a chunk of any size. */
+export function feedChunk(chunk: Uint8Array, feed: Omit<Feed, 'finish'>): void {
+  for (let at = 0; at < chunk.length;) {
+    const room = feed.room();
+    const part = chunk.subarray(at, at + room.length);
+    room.set(part);
+    feed.took(part.length);
+    at += part.length;
   }
 }
 
@@ -42,25 +81,41 @@ export async function readHead(path: string): Promise<Uint8Array> {
   return new Uint8Array(0);
 }
 
-/** False, with nothing fed, when the file is compressed. */
-function feedPlainFile(path: string, feed: Feed): boolean {
-  try {
-    const file = openSync(path, 'r');
-    try {
-      for (let first = true; ; first = false) {
-        const room = feed.room();
-        const read = readSync(file, room, 0, room.length, null);
-        if (first && isCompressed(room.subarray(0, Math.min(read, 4)))) return false;
-        if (read === 0) return true;
-        feed.took(read);
+const turnBytes = 32 * 1024 * 1024;
+
+/** Feeds the lines of an open plain file that begin in the piece. */
+async function feedPiece(file: number, { from, end }: Piece, feed: Feed): Promise<void> {
+  // A line begins at `from` if the byte before is a line end: what comes up to the first one is the piece's before.
+  let position = Math.max(0, from - 1);
+  let skipping = from > 0;
+  for (let turn = position + turnBytes; ;) {
+    const room = feed.room();
+    const read = readSync(file, room, 0, room.length, position);
+    if (read === 0) break;
+    const bytes = room.subarray(0, read);
+    let [start, stop] = [0, read];
+    if (skipping) {
+      start = bytes.indexOf(lf) + 1;
+      if (position + (start === 0 ? read : start) >= end) return;
+      if (start === 0) {
+        position += read;
+        continue;
       }
-    } finally {
-      closeSync(file);
+      skipping = false;
     }
-  } catch (error) {
-    if (isSystemError(error)) throw new UnreadableFileError(`cannot read ${path}: ${error.message}`, { cause: error });
-    throw error;
+    // The piece's last line ends at the first line end at or after its last byte.
+    const last = position + read >= end ? bytes.indexOf(lf, Math.max(start, end - 1 - position)) : -1;
+    if (last !== -1) stop = last + 1;
+    if (start > 0) room.copyWithin(0, start, stop);
+    feed.took(stop - start);
+    if (last !== -1) break;
+    position += read;
+    if (position < turn) continue;
+    // Others get their turn: messages, and the progress that a person sees.
+    turn = position + turnBytes;
+    await setImmediate();
   }
+  feed.finish();
 }
 
 /**
@@ -71,9 +126,7 @@ export async function* readFileChunks(path: string): AsyncGenerator<Uint8Array> 
   try {
     yield* decompress(rawChunks(path));
   } catch (error) {
-    if (error instanceof CorruptLogError) throw new UnreadableFileError(`${path} ${error.message}`, { cause: error });
-    if (isSystemError(error)) throw new UnreadableFileError(`cannot read ${path}: ${error.message}`, { cause: error });
-    throw error;
+    throw unreadable(path, error);
   }
 }
 
@@ -89,6 +142,13 @@ async function* rawChunks(path: string): AsyncGenerator<Uint8Array> {
   } finally {
     await file.close();
   }
+}
+
+/** What to throw for an error that befell a reader of the file. */
+function unreadable(path: string, error: unknown): unknown {
+  if (error instanceof CorruptLogError) return new UnreadableFileError(`${path} ${error.message}`, { cause: error });
+  if (isSystemError(error)) return new UnreadableFileError(`cannot read ${path}: ${error.message}`, { cause: error });
+  return error;
 }
 
 const byteOrderMark = Buffer.from('\ufeff');

@@ -85,14 +85,13 @@ export async function findMissing(options: MissingOptions): Promise<MissingResul
     ...(options.field === undefined ? {} : { field: options.field }),
   };
   const signedFile = await sizeOf(source);
-  // Threads start while this one looks for the logs.
+  // Threads start while this one looks for the logs, where A alone says that they pay.
   const early = options.threads ?? threadsFor(signedFile.bytes);
   let team = early > 1 ? new Team(early) : undefined;
   try {
     const logs = await listLogs(options.logs);
-    const threads = team ? early : (options.threads ?? threadsFor(bytesOf(logs) + signedFile.bytes));
-    if (threads > 1) team ??= new Team(threads);
-    return await difference(options, { expected, source, signedFile, logs, threads, team });
+    team ??= new Team(options.threads ?? threadsFor(bytesOf(logs) + signedFile.bytes));
+    return await difference(options, { expected, source, signedFile, logs, team });
   } finally {
     await team?.end();
   }
@@ -103,13 +102,12 @@ interface Input {
   readonly source: SignedSource;
   readonly signedFile: SignedFile;
   readonly logs: readonly LogFile[];
-  readonly threads: number;
-  readonly team: Team | undefined;
+  readonly team: Team;
 }
 
 async function difference(options: MissingOptions, input: Input): Promise<MissingResult> {
   const { allowPartial = false, ignoreCase = false, onProgress } = options;
-  const { expected, source, signedFile, logs, threads, team } = input;
+  const { expected, source, signedFile, logs, team } = input;
   // A server that has no file at all is known now, before hours of work; one with empty files only after them.
   if (expected && !allowPartial)
     refuseMissing(
@@ -130,39 +128,27 @@ async function difference(options: MissingOptions, input: Input): Promise<Missin
     allowUnreadable: allowPartial,
     partitionBits: partitionBitsFor(signedFile.bytes),
     blockBytes: 64 * 1024,
-    memoryBytes: Math.floor((options.memoryBytes ?? memoryBytesDefault) / threads),
+    memoryBytes: Math.floor((options.memoryBytes ?? memoryBytesDefault) / team.threads),
     progress,
   };
-  // Threads share the pieces of a plain file; anything else has one beginning, and this thread reads it.
-  const own = threads === 1 || !signedFile.plain ? new Share(job) : undefined;
-  await team?.ask<'begin'>({ step: 'begin', job });
+  const own = team.begin(job);
   const ticker =
     onProgress && setInterval(() => onProgress({ ...read(progress), logs: logs.length, bytesOnDisk }), 200);
   let all: readonly SharedBlocks[] = [];
   try {
-    let shapes: readonly Shape[];
-    if (team && !own) {
-      const replies = await team.ask<'sign'>({ step: 'sign', path: source.path, bytes: signedFile.bytes });
-      // Which line it is that no thread could read, or that there is none, is told by one that reads them all.
-      const ids = replies.map((reply) => reply.ids);
-      if (ids.includes(-1) || ids.every((count) => count === 0)) await readSigned(source, new Share(job).core);
-      shapes = replies.map(({ shape }) => shape);
-    } else {
-      await readSigned(source, own!.core);
-      shapes = [own!.signedShape()];
-    }
-    const shape = shapes.reduce((a, b) => a.map((flag, i) => flag | b[i]!));
-    const scans = team
-      ? await team.ask<'scan'>({ step: 'scan', shape })
-      : [{ result: await own!.scan(shape), blocks: own!.blocks() }];
+    const shape = await readSignedBy(team, own, source, signedFile, job);
+    const scans = await team.ask<'scan'>({ step: 'scan', shape });
     onProgress?.({ ...read(progress), logs: logs.length, bytesOnDisk });
-    all = [...scans.map(({ blocks }) => blocks), ...(team && own ? [own.blocks()] : [])];
+    all = scans.map(({ blocks }) => blocks);
     const results = scans.map(({ result }) => result);
     const failure = results.find((result) => result.failure !== undefined)?.failure;
     if (failure !== undefined) throw new UsageError(`${failure}: repair it, or go on with --allow-partial`);
     const stats = sums(results.map((result) => result.stats));
 
-    const logBytes = new Map(results.flatMap((result) => [...result.logBytes]));
+    const logBytes = new Map<number, number>();
+    for (const [log, bytes] of results.flatMap((result) => [...result.logBytes])) {
+      logBytes.set(log, (logBytes.get(log) ?? 0) + bytes);
+    }
     const missing = expected
       ? missingServers(
           expected,
@@ -170,7 +156,7 @@ async function difference(options: MissingOptions, input: Input): Promise<Missin
         )
       : [];
     if (expected && !allowPartial) refuseMissing(missing, expected, logs);
-    const unreadable = results.flatMap((result) => result.unreadable).sort((a, b) => a - b);
+    const unreadable = [...new Set(results.flatMap((result) => result.unreadable))].sort((a, b) => a - b);
     const missingLogs = [...missing, ...unreadable.map((index) => logs[index]!.path)];
     if (stats.matched === 0) {
       const pattern = options.pattern === undefined ? 'the default pattern' : `the pattern /${options.pattern}/`;
@@ -180,9 +166,7 @@ async function difference(options: MissingOptions, input: Input): Promise<Missin
       );
     }
 
-    const joins = (team ? await team.ask<'join'>({ step: 'join', all }) : [{ result: own!.join(all) }]).map(
-      ({ result }) => result,
-    );
+    const joins = (await team.ask<'join'>({ step: 'join', all })).map(({ result }) => result);
     const counts = sums(joins.map((join) => join.counts));
     const partitions = Array.from({ length: 2 ** job.partitionBits }, (_, partition) =>
       joins.flatMap((join) => blocksOf(join.lines, String(partition))),
@@ -208,6 +192,25 @@ async function difference(options: MissingOptions, input: Input): Promise<Missin
     clearInterval(ticker);
     all.forEach(closeBlocks);
   }
+}
+
+/** Reads A and returns its shape. Threads share the pieces of a plain file; anything else has one beginning. */
+async function readSignedBy(
+  team: Team,
+  own: Share,
+  source: SignedSource,
+  { plain, bytes }: SignedFile,
+  job: Job,
+): Promise<Shape> {
+  if (!plain) {
+    await readSigned(source, own.core);
+    return own.signedShape();
+  }
+  const replies = await team.ask<'sign'>({ step: 'sign', path: source.path, bytes });
+  // Which line it is that no thread could read, or that there is none, is told by one that reads them all.
+  const ids = replies.map((reply) => reply.ids);
+  if (ids.includes(-1) || ids.every((count) => count === 0)) await readSigned(source, new Share(job).core);
+  return replies.map(({ shape }) => shape).reduce((a, b) => a.map((flag, i) => flag | b[i]!));
 }
 
 const memoryBytesDefault = 1024 ** 3;

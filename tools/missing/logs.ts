@@ -24,16 +24,18 @@ export async function listLogs(args: readonly string[]): Promise<readonly LogFil
   const bases: string[] = [];
 
   // Synchronous, which takes a tenth of the time for hundreds of files.
-  const visit = (path: string): void => {
+  const visit = (path: string, real = realpathSync.native(path)): void => {
     const info = statSync(path);
-    const real = realpathSync.native(path);
     if (!info.isDirectory()) {
       if (!found.has(real)) found.set(real, { path, bytes: info.isFile() ? info.size : 0 });
       return;
     }
     if (directories.has(real)) return;
     directories.add(real);
-    for (const name of readdirSync(path)) visit(join(path, name));
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      const child = join(path, entry.name);
+      visit(child, entry.isSymbolicLink() ? realpathSync.native(child) : join(real, entry.name));
+    }
   };
 
   for (const arg of args) {

@@ -2,11 +2,18 @@ import type { Block } from '../../engines/log-diff/core.ts';
 
 const outBytes = 64 * 1024;
 
-/** The blocks' bytes, one after the other. */
+const readBytes = 1024 * 1024;
+
+/** The blocks' bytes, one after the other, several at once if they are small. */
 export function* readBlocks(blocks: readonly Block[]): Generator<Uint8Array> {
-  for (const block of blocks) {
-    const bytes = new Uint8Array(block.bytes);
-    block.copyTo(bytes);
+  for (let at = 0; at < blocks.length;) {
+    const first = at;
+    let length = 0;
+    do length += blocks[at++]!.bytes;
+    while (at < blocks.length && length + blocks[at]!.bytes <= readBytes);
+    const bytes = new Uint8Array(length);
+    let end = 0;
+    for (const block of blocks.slice(first, at)) block.copyTo(bytes.subarray(end, (end += block.bytes)));
     yield bytes;
   }
 }

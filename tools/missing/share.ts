@@ -1,13 +1,12 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { BlockKind, Core, Joined, Shape } from '../../engines/log-diff/core.ts';
 import { hasWasmCore, WasmCore } from '../../engines/log-diff/core.ts';
 import { PlainCore } from '../../engines/log-diff/core-plain.ts';
-import { IdFeed, LogFeed } from '../../engines/log-diff/feed.ts';
+import { IdFeed, LogFeed, LongIdError } from '../../engines/log-diff/feed.ts';
 import { compilePattern, defaultPattern, type LogPattern } from '../../engines/log-diff/pattern.ts';
 import { emptyStats, type ScanStats } from '../../engines/log-diff/scan.ts';
 import { blocksOf, BlockStore, type SharedBlocks } from './blocks.ts';
-import { byteOrderMarkBytes, feedFile, UnreadableFileError } from './files.ts';
+import { byteOrderMarkBytes, feedFile, type Piece, piecesOf, UnreadableFileError } from './files.ts';
 import type { LogFile } from './logs.ts';
 
 /** What all threads of one difference are told. */
@@ -24,12 +23,12 @@ export interface Job {
   readonly progress: Int32Array;
 }
 
-/** Words of `progress`: the next piece of A, log and partition to take; the logs done, and their kilobytes read so far. */
-export const word = { nextPiece: 0, nextLog: 1, nextPartition: 2, logsDone: 3, kilobytes: 4, words: 5 } as const;
+/** Words of `progress`: the next piece of A, of the logs, and the partition to take; the logs done, and their kilobytes read so far. */
+export const word = { nextSigned: 0, nextLogged: 1, nextPartition: 2, logsDone: 3, kilobytes: 4, words: 5 } as const;
 
 export interface ScanResult {
   readonly stats: ScanStats;
-  /** Decompressed bytes of each log that this thread took, by its index. */
+  /** Decompressed bytes that this thread read of logs, by their index. */
   readonly logBytes: ReadonlyMap<number, number>;
   /** Indices of logs that could not be read to their end; empty unless that is allowed. */
   readonly unreadable: readonly number[];
@@ -43,19 +42,37 @@ export interface JoinResult {
   readonly lines: SharedBlocks;
 }
 
+/** What a thread is asked, in this order; `sign` only where A is a plain file that threads can share. */
+export type Request =
+  | { readonly step: 'sign'; readonly path: string; readonly bytes: number }
+  | { readonly step: 'scan'; readonly shape: Shape }
+  | { readonly step: 'join'; readonly all: readonly SharedBlocks[] };
+
+export type Reply =
+  /** `ids` is -1 after a line that is too long for one. */
+  | { readonly step: 'sign'; readonly ids: number; readonly shape: Shape }
+  | { readonly step: 'scan'; readonly result: ScanResult; readonly blocks: SharedBlocks }
+  | { readonly step: 'join'; readonly result: JoinResult };
+
 const inputBytes = 256 * 1024;
-const pieceBytes = 1024 * 1024;
+const signedPieceBytes = 1024 * 1024;
+const loggedPieceBytes = 64 * 1024 * 1024;
 const linesBytes = 1024 * 1024;
 
 /** One thread's part of a difference: some of A, some logs, some partitions. */
 export class Share {
   readonly core: Core;
   readonly #job: Job;
+  /** What there is to scan, in the order in which it is taken. */
+  readonly #pieces: readonly { readonly log: number; readonly piece: Piece }[];
   readonly #blocks: BlockStore;
   #side: 'signed' | 'logged' = 'signed';
 
   constructor(job: Job) {
     this.#job = job;
+    this.#pieces = job.logs.flatMap(({ bytes }, log) =>
+      piecesOf(bytes, loggedPieceBytes).map((piece) => ({ log, piece })),
+    );
     this.#blocks = new BlockStore(job.memoryBytes);
     const { literal } = patternOf(job.pattern);
     this.core = new (hasWasmCore() ? WasmCore : PlainCore)({
@@ -66,58 +83,48 @@ export class Share {
     });
   }
 
-  /** Reads pieces of a plain list of IDs, one a line, until there is none left. Returns how many IDs it read. */
-  readPieces(path: string, bytes: number): number {
-    const file = openSync(path, 'r');
-    let ids = 0;
-    try {
-      for (;;) {
-        const from = Atomics.add(this.#job.progress, word.nextPiece, 1) * pieceBytes;
-        if (from >= bytes) return ids;
-        ids += this.#readPiece(file, from, Math.min(from + pieceBytes, bytes), bytes);
-      }
-    } finally {
-      closeSync(file);
+  async answer(request: Request): Promise<Reply> {
+    switch (request.step) {
+      case 'sign':
+        try {
+          const ids = await this.#sign(request.path, request.bytes);
+          return { step: 'sign', ids, shape: this.signedShape() };
+        } catch (error) {
+          if (error instanceof LongIdError) return { step: 'sign', ids: -1, shape: this.signedShape() };
+          throw error;
+        }
+      case 'scan':
+        return { step: 'scan', result: await this.#scan(request.shape), blocks: this.#blocks.share() };
+      case 'join':
+        return { step: 'join', result: this.#join(request.all) };
     }
   }
 
-  /** Reads the lines that begin in [from, end). */
-  #readPiece(file: number, from: number, end: number, bytes: number): number {
-    const feed = new IdFeed(this.core);
-    // A line begins at `from` if the byte before is a line end: what comes up to the first one is the piece's before.
-    let position = from === 0 ? 0 : from - 1;
-    let skipping = from > 0;
-    for (let reading = true; reading;) {
-      const room = feed.room();
-      const read = readSync(file, room, 0, Math.min(room.length, bytes - position), position);
-      if (read === 0) break;
-      let [start, stop] = [0, read];
-      if (skipping) {
-        start = room.subarray(0, read).indexOf(10) + 1;
-        if (start === 0) {
-          position += read;
-          if (position >= end) return feed.ids;
-          continue;
-        }
-        skipping = false;
-        if (position + start >= end) return feed.ids;
-      } else if (position === 0) {
-        start = byteOrderMarkBytes(room.subarray(0, read));
-      }
-      if (position + read >= end) {
-        // The piece's last line ends at the first line end at or after its last byte.
-        const last = room.subarray(0, read).indexOf(10, Math.max(start, end - 1 - position));
-        if (last !== -1) {
-          stop = last + 1;
-          reading = false;
-        }
-      }
-      room.copyWithin(0, start, stop);
-      feed.took(stop - start);
-      position += read;
+  /** Reads pieces of a plain list of IDs, one a line, until there is none left. Returns how many IDs it read. */
+  async #sign(path: string, bytes: number): Promise<number> {
+    const pieces = piecesOf(bytes, signedPieceBytes);
+    let ids = 0;
+    for (;;) {
+      const piece = pieces[Atomics.add(this.#job.progress, word.nextSigned, 1)];
+      if (!piece) return ids;
+      const feed = new IdFeed(this.core);
+      let isStart = piece.from === 0;
+      await feedFile(
+        { path, bytes, piece },
+        {
+          room: () => feed.room(),
+          finish: () => feed.finish(),
+          took(read) {
+            const room = feed.room();
+            const mark = isStart ? byteOrderMarkBytes(room.subarray(0, read)) : 0;
+            if (mark > 0) room.copyWithin(0, mark, read);
+            isStart = false;
+            feed.took(read - mark);
+          },
+        },
+      );
+      ids += feed.ids;
     }
-    feed.finish();
-    return feed.ids;
   }
 
   /** Ends the reading of A. */
@@ -126,8 +133,8 @@ export class Share {
     return this.core.shape;
   }
 
-  /** Takes log after log until there is none left, or one fails. `shape`: of all of A. */
-  async scan(shape: Shape): Promise<ScanResult> {
+  /** Takes piece after piece of the logs until there is none left, or one fails. `shape`: of all of A. */
+  async #scan(shape: Shape): Promise<ScanResult> {
     this.#side = 'logged';
     this.core.addShape(shape);
     const { logs, progress, allowUnreadable } = this.#job;
@@ -137,46 +144,44 @@ export class Share {
     const unreadable: number[] = [];
     let failure: string | undefined;
     for (;;) {
-      const index = Atomics.add(progress, word.nextLog, 1);
-      const log = logs[index];
-      if (!log) break;
+      const next = this.#pieces[Atomics.add(progress, word.nextLogged, 1)];
+      if (!next) break;
+      const { log, piece } = next;
       const before = stats.bytes;
       try {
         // Between two logs others get their turn: messages, and the progress that a person sees.
         await setImmediate();
-        await feedFile(log, {
-          room: () => feed.room(),
-          took: (bytes) => {
-            feed.took(bytes);
-            Atomics.add(progress, word.kilobytes, bytes >>> 10);
+        await feedFile(
+          { ...logs[log]!, piece },
+          {
+            room: () => feed.room(),
+            finish: () => feed.finish(),
+            took(bytes) {
+              feed.took(bytes);
+              Atomics.add(progress, word.kilobytes, bytes >>> 10);
+            },
           },
-        });
-        feed.finish();
+        );
       } catch (error) {
         if (!(error instanceof UnreadableFileError)) throw error;
         feed.abandon();
         if (!allowUnreadable) {
           failure = error.message;
           // Nobody needs the other logs any more.
-          Atomics.store(progress, word.nextLog, logs.length);
+          Atomics.store(progress, word.nextLogged, this.#pieces.length);
           break;
         }
-        unreadable.push(index);
+        unreadable.push(log);
       }
-      logBytes.set(index, stats.bytes - before);
-      Atomics.add(progress, word.logsDone, 1);
+      logBytes.set(log, (logBytes.get(log) ?? 0) + stats.bytes - before);
+      if (piece.end === Infinity) Atomics.add(progress, word.logsDone, 1);
     }
     this.core.flush();
     return { stats, logBytes, unreadable, ...(failure === undefined ? {} : { failure }) };
   }
 
-  /** The blocks of what it read, for the threads that join. */
-  blocks(): SharedBlocks {
-    return this.#blocks.share();
-  }
-
   /** Joins partition after partition until there is none left. `all`: every thread's blocks. */
-  join(all: readonly SharedBlocks[]): JoinResult {
+  #join(all: readonly SharedBlocks[]): JoinResult {
     const counts = { signed: 0, found: 0, missed: 0, missedByCase: 0 };
     const missed = new BlockStore(this.#job.memoryBytes);
     for (;;) {

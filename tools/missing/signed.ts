@@ -7,7 +7,7 @@ import { idBytesMax } from '../../engines/log-diff/ids.ts';
 import { LineSplitter, lineBytesMaxDefault } from '../../engines/log-diff/lines.ts';
 import { decompress } from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
-import { byteOrderMarkBytes, readFileChunks } from './files.ts';
+import { byteOrderMarkBytes, feedChunk, readFileChunks } from './files.ts';
 
 export interface SignedSource {
   /** A file, or `-` for standard input. */
@@ -51,15 +51,7 @@ export async function readSigned(source: SignedSource, core: Core): Promise<void
 async function readIds(chunks: AsyncIterable<Uint8Array>, name: string, core: Core): Promise<number> {
   const feed = new IdFeed(core);
   try {
-    for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length;) {
-        const room = feed.room();
-        const piece = chunk.subarray(at, at + room.length);
-        room.set(piece);
-        feed.took(piece.length);
-        at += piece.length;
-      }
-    }
+    for await (const chunk of chunks) feedChunk(chunk, feed);
     feed.finish();
   } catch (error) {
     if (error instanceof LongIdError) throw tooLong(error, name);

@@ -1,31 +1,18 @@
 import { once } from 'node:events';
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
-import type { Shape } from '../../engines/log-diff/core.ts';
-import type { SharedBlocks } from './blocks.ts';
-import type { JoinResult, Job, ScanResult } from './share.ts';
+import { type Job, type Reply, type Request, Share } from './share.ts';
 
-/** What a thread is asked, in this order; `sign` only where A is a plain file that threads can share. */
-export type Request =
-  | { readonly step: 'begin'; readonly job: Job }
-  | { readonly step: 'sign'; readonly path: string; readonly bytes: number }
-  | { readonly step: 'scan'; readonly shape: Shape }
-  | { readonly step: 'join'; readonly all: readonly SharedBlocks[] };
-
-export type Reply =
-  | { readonly step: 'begin' }
-  /** `ids` is -1 after a line that is too long for one. */
-  | { readonly step: 'sign'; readonly ids: number; readonly shape: Shape }
-  | { readonly step: 'scan'; readonly result: ScanResult; readonly blocks: SharedBlocks }
-  | { readonly step: 'join'; readonly result: JoinResult };
-
-/** Threads that take the same step at the same time. */
+/** Threads that take the same step at the same time: this one and others, which start while it has other things to do. */
 export class Team {
+  readonly threads: number;
   readonly #workers: readonly Worker[];
+  #own: Share | undefined;
 
   constructor(threads: number) {
+    this.threads = threads;
     this.#workers = Array.from(
-      { length: threads },
+      { length: threads - 1 },
       // A file that a thread opened is read by the others, after its end too.
       () =>
         new Worker(new URL('./worker.mjs', import.meta.url), {
@@ -35,18 +22,26 @@ export class Team {
     );
   }
 
+  /** Tells everybody the job; returns this thread's share of it. */
+  begin(job: Job): Share {
+    for (const worker of this.#workers) worker.postMessage(job);
+    this.#own = new Share(job);
+    return this.#own;
+  }
+
   /** Everybody's replies. Rejects with the first error. */
   async ask<Step extends Request['step']>(
     request: Extract<Request, { step: Step }>,
   ): Promise<readonly Extract<Reply, { step: Step }>[]> {
-    return await Promise.all(
-      this.#workers.map(async (worker) => {
+    const replies: readonly Promise<Reply>[] = [
+      ...this.#workers.map(async (worker) => {
         const reply = once(worker, 'message');
         worker.postMessage(request);
-        const [message] = (await reply) as [Extract<Reply, { step: Step }>];
-        return message;
+        return ((await reply) as [Reply])[0];
       }),
-    );
+      this.#own!.answer(request),
+    ];
+    return (await Promise.all(replies)) as Extract<Reply, { step: Step }>[];
   }
 
   async end(): Promise<void> {
