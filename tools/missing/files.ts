@@ -2,10 +2,19 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 
-import { CorruptLogError, decompress, isCompressed } from '../../lambdas/kit/decompress.ts';
+import {
+  CorruptLogError,
+  decompress,
+  isCompressed,
+  type SyncDecoder,
+  syncDecoderFor,
+} from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
 
 const readBytes = 1024 * 1024;
+const compressedBytes = 128 * 1024;
+/** Others get their turn after so many bytes: messages, and the progress that a person sees. */
+const turnBytes = 32 * 1024 * 1024;
 const lf = 10;
 
 /** A file that cannot be read to its end; the message names it. */
@@ -48,11 +57,12 @@ export async function feedFile(
     try {
       const file = openSync(path, 'r');
       try {
-        const head = new Uint8Array(4);
-        if (!isCompressed(head.subarray(0, readSync(file, head, 0, 4, 0)))) {
-          return await feedPiece(file, piece ?? { from: 0, end: Infinity }, feed);
-        }
+        const start = new Uint8Array(4);
+        const head = start.subarray(0, readSync(file, start, 0, start.length, 0));
+        if (!isCompressed(head)) return await feedPiece(file, piece ?? { from: 0, end: Infinity }, feed);
         if (piece && piece.from > 0) return;
+        const decoder = syncDecoderFor(head);
+        if (decoder) return await feedDecoded(file, decoder, feed);
       } finally {
         closeSync(file);
       }
@@ -61,6 +71,29 @@ export async function feedFile(
     }
   }
   for await (const chunk of readFileChunks(path)) feedChunk(chunk, feed);
+  feed.finish();
+}
+
+/** Feeds the decompressed bytes of an open file, which are written straight to the feed's memory. */
+async function feedDecoded(file: number, decoder: SyncDecoder, feed: Feed): Promise<void> {
+  try {
+    const input = Buffer.allocUnsafe(compressedBytes);
+    for (let turn = turnBytes, fed = 0; ;) {
+      const read = readSync(file, input, 0, input.length, null);
+      if (read === 0) break;
+      decoder.push(input.subarray(0, read));
+      for (let bytes = decoder.read(feed.room()); bytes > 0; bytes = decoder.read(feed.room())) {
+        feed.took(bytes);
+        fed += bytes;
+      }
+      if (fed < turn) continue;
+      turn = fed + turnBytes;
+      await setImmediate();
+    }
+    decoder.finish();
+  } finally {
+    decoder.destroy();
+  }
   feed.finish();
 }
 
@@ -80,8 +113,6 @@ export async function readHead(path: string): Promise<Uint8Array> {
   for await (const chunk of rawChunks(path)) return chunk.slice(0, 4);
   return new Uint8Array(0);
 }
-
-const turnBytes = 32 * 1024 * 1024;
 
 /** Feeds the lines of an open plain file that begin in the piece. */
 async function feedPiece(file: number, { from, end }: Piece, feed: Feed): Promise<void> {
@@ -111,7 +142,6 @@ async function feedPiece(file: number, { from, end }: Piece, feed: Feed): Promis
     if (last !== -1) break;
     position += read;
     if (position < turn) continue;
-    // Others get their turn: messages, and the progress that a person sees.
     turn = position + turnBytes;
     await setImmediate();
   }

@@ -1,12 +1,12 @@
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { CorruptLogError, decompress } from '../../../lambdas/kit/decompress.ts';
+import { CorruptLogError, decompress, SyncDecoder } from '../../../lambdas/kit/decompress.ts';
 
 const text = Buffer.from(Array.from({ length: 300 }, (_, i) => `line ${i}\n`).join(''));
 const skippable = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3]);
 
 /** What comes out of the bytes in pieces of that many, through memory that is used again. */
-async function read(bytes: Uint8Array, pieceBytes: number): Promise<string> {
+async function readBy(how: 'sync' | 'stream', bytes: Uint8Array, pieceBytes: number): Promise<string> {
   async function* pieces(): AsyncGenerator<Uint8Array> {
     const buffer = new Uint8Array(pieceBytes);
     for (let at = 0; at < bytes.length; at += pieceBytes) {
@@ -16,7 +16,7 @@ async function read(bytes: Uint8Array, pieceBytes: number): Promise<string> {
     }
   }
   const out: Buffer[] = [];
-  for await (const chunk of decompress(pieces())) out.push(Buffer.from(chunk));
+  for await (const chunk of decompress(pieces(), how)) out.push(Buffer.from(chunk));
   return Buffer.concat(out).toString('latin1');
 }
 
@@ -28,7 +28,14 @@ const formats = [
   { format: 'zstd', one: zstdCompressSync(text, summed), none: zstdCompressSync('', summed), lead: skippable },
 ];
 
-describe.each(formats)('$format', ({ format, one, none, lead }) => {
+it('need not wait for the event loop on the pinned Node', () => {
+  expect(SyncDecoder.isPossible).toBe(true);
+});
+
+const ways = (['sync', 'stream'] as const).flatMap((how) => formats.map((format) => ({ how, ...format })));
+describe.each(ways)('$format, $how', ({ how, format, one, none, lead }) => {
+  const read = async (bytes: Uint8Array, pieceBytes: number) => await readBy(how, bytes, pieceBytes);
+
   it('is read through all its members, also where a piece ends inside or between them', async () => {
     const twice = `${text.toString('latin1')}${text.toString('latin1')}`;
     const whole = Buffer.concat([lead, one, none, lead, one]);
@@ -70,7 +77,7 @@ describe.each(formats)('$format', ({ format, one, none, lead }) => {
 
 it('passes plain bytes on, however few', async () => {
   for (const plain of ['', '\x1f', '(', 'ab', 'abc', '\xff\xfe\0', text.toString('latin1')]) {
-    for (const size of sizes) expect(await read(Buffer.from(plain, 'latin1'), size)).toBe(plain);
+    for (const size of sizes) expect(await readBy('sync', Buffer.from(plain, 'latin1'), size)).toBe(plain);
   }
 });
 
@@ -84,17 +91,20 @@ it('hands over the error of its source', async () => {
   }).rejects.toThrow('connection reset');
 });
 
-it('keeps its memory flat while little input becomes much output', async () => {
-  const bomb = gzipSync(Buffer.alloc(100_000_000));
-  async function* source(): AsyncGenerator<Uint8Array> {
-    yield bomb;
-  }
-  let bytes = 0;
-  let largest = 0;
-  for await (const chunk of decompress(source())) {
-    bytes += chunk.length;
-    largest = Math.max(largest, chunk.length);
-  }
-  expect(bytes).toBe(100_000_000);
-  expect(largest).toBeLessThan(1_000_000);
-});
+it.each(['sync', 'stream'] as const)(
+  'keeps its memory flat while little input becomes much output: %s',
+  async (how) => {
+    const bomb = gzipSync(Buffer.alloc(100_000_000));
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield bomb;
+    }
+    let bytes = 0;
+    let largest = 0;
+    for await (const chunk of decompress(source(), how)) {
+      bytes += chunk.length;
+      largest = Math.max(largest, chunk.length);
+    }
+    expect(bytes).toBe(100_000_000);
+    expect(largest).toBeLessThan(1_000_000);
+  },
+);
