@@ -11,6 +11,9 @@ const handlerTypes = '(^|/)aws-lambda(/|$)';
 /** What single questions are about, or cannot do well without. */
 const questionPackages = '^node_modules/(p-map)/';
 
+/** What engines leave to libraries: parsing, above all. They run in a browser too. */
+const enginePackages = '^node_modules/(@eslint-community/regexpp)/';
+
 /** A file or folder may import what `allowed` matches, and nothing else; Node's own modules are another rule's matter. */
 function mayImport(
   name: string,
@@ -35,7 +38,7 @@ export const forbidden: readonly IForbiddenRuleType[] = [
   mayImport(
     'engines import engines only',
     '^engines/',
-    ['^engines/'],
+    ['^engines/', enginePackages],
     'an engine is pure computation: give it what it needs as an argument',
   ),
   {

@@ -21,9 +21,12 @@
 
 // ---- what the host sets before anything else -----------------------------------------------------------------------
 
-/** 256 bytes, one a byte value: bit 0 may stand beside the marker, bit 1 ends an ID, as a line end does, bit 2 occurs in A (either case). */
+/**
+ * 256 bytes, one a byte value: bit 0 may stand beside the marker, bit 1 ends an ID, as a line end does, bit 2 occurs in A
+ * (either case), bit 3 may follow an ID (of a line end: whether it may).
+ */
 let classes: usize = 0;
-const besideMarker: u32 = 1, endsIdOrLine: u32 = 2, occursInA: u32 = 4;
+const besideMarker: u32 = 1, endsIdOrLine: u32 = 2, occursInA: u32 = 4, followsId: u32 = 8;
 /** 257 bytes, one a length: 1 if A has an ID so long. */
 let lengths: usize = 0;
 let marker: usize = 0;
@@ -34,8 +37,12 @@ let field: u32 = 0;
 let barrier: u32 = 0;
 /** Offsets of the marker's two rarest bytes, which the search looks for. */
 let rare1: u32 = 0, rare2: u32 = 0;
-/** An ID is a UUID, whatever follows it unless endWanted; or else a run of bytes up to one that ends an ID. */
-let uuidWanted: bool = false, endWanted: bool = true;
+/** An ID is never (0), perhaps (1) or always (2) a UUID; if not always, a run of bytes up to one that ends an ID. */
+let uuidMode: u32 = 1;
+const never: u32 = 0, always: u32 = 2;
+/** Bits that the byte behind a UUID has. */
+let behindUuid: u32 = endsIdOrLine | followsId;
+let idBytesMin: u32 = 1, idBytesMax: u32 = 256;
 /** Which IDs are keys: 1 canonical UUIDs, 0 none (when case is ignored all are texts). */
 let keysWanted: bool = true;
 /** Of the tables: unknown to whoever makes IDs, who could otherwise make them collide. */
@@ -60,8 +67,12 @@ let scratch: usize = 0;
 export function setMemory(classes_: usize, lengths_: usize, marker_: usize, keys_: usize, texts_: usize, lines_: usize, scratch_: usize): void {
   classes = classes_; lengths = lengths_; marker = marker_; keys = keys_; texts = texts_; lines = lines_; scratch = scratch_;
 }
-export function setPattern(markerBytes_: u32, rare1_: u32, rare2_: u32, field_: u32, barrier_: u32, uuidWanted_: bool, endWanted_: bool): void {
-  markerBytes = markerBytes_; rare1 = rare1_; rare2 = rare2_; field = field_; barrier = barrier_; uuidWanted = uuidWanted_; endWanted = endWanted_;
+export function setPattern(markerBytes_: u32, rare1_: u32, rare2_: u32, field_: u32, barrier_: u32): void {
+  markerBytes = markerBytes_; rare1 = rare1_; rare2 = rare2_; field = field_; barrier = barrier_;
+}
+export function setIdShape(uuid: u32, bytesMin: u32, bytesMax: u32): void {
+  uuidMode = uuid; behindUuid = uuid == always ? followsId : endsIdOrLine | followsId;
+  idBytesMin = max<u32>(bytesMin, 1); idBytesMax = bytesMax;
 }
 export function setIds(keysWanted_: bool, tableSeed_: u64): void { keysWanted = keysWanted_; tableSeed = tableSeed_; }
 export function setPartitions(bits: u32, keyBuffers_: usize, keyUsed_: usize, textBuffers_: usize, textUsed_: usize, blockBytes_: u32): void {
@@ -285,7 +296,7 @@ export function getLinesLeft(): u32 { return linesLeft; }
  * Reads whole log lines [from, end); the last byte is a line end, 192 readable bytes follow, and one may be read before.
  *
  * Takes the ID itself where nothing is in doubt: one marker in the line, nothing that glues it to a longer name, no
- * barrier up to the field, then 1 to 256 bytes up to one that ends an ID or to the line's end. Every other line with the
+ * barrier up to the field, then as many bytes as an ID may have, up to one that ends it and may follow it. Every other line with the
  * marker is left to the host, which knows the whole rule. Stops early when there is no room for more of those: returns
  * how far it came, at a line's beginning.
  */
@@ -294,6 +305,7 @@ export function scanLog(from: usize, end: usize): usize {
   const at1 = rare1, at2 = rare2, candidates = scratch + 32768;
   let key = keys, text = texts, line = lines;
   const keysEnd = keys + (<usize>batchMax << 4), textsEnd = texts + (<usize>batchMax << 3), linesEnd = lines + (<usize>batchMax << 3);
+  const uuids = keysWanted && uuidMode != never, runs = uuidMode != always, behind = behindUuid;
   let seen: u32 = 0, matched: u32 = 0;
   // Where the line begins that is being looked at, and up to where its markers are dealt with.
   let lineStart = from, done = from;
@@ -332,16 +344,16 @@ export function scanLog(from: usize, end: usize): usize {
           taken = 0;
           if (at == start || (load<u8>(classes + load<u8>(at - 1)) & besideMarker) != 0) id = idBehind(at + markerBytes);
           if (id != 0) {
-            if (keysWanted && parseUuid(id, key, false) && (!endWanted || isEnd(id + 36))) {
+            if (uuids && parseUuid(id, key, false) && mayFollow(id + 36, behind)) {
               taken = 1;
               key += 16;
               done = id + 36;
-            } else if (!uuidWanted) {
+            } else if (runs) {
               let q = id;
               while ((load<u8>(classes + load<u8>(q)) & endsIdOrLine) == 0) q++;
               if (load<u8>(q) == 10 && q > id && load<u8>(q - 1) == 13) q--;
               const bytes = <u32>(q - id);
-              if (bytes > 0 && bytes <= 256) {
+              if (bytes >= idBytesMin && bytes <= idBytesMax && mayFollow(q, followsId)) {
                 taken = 3;
                 done = q;
                 if (mayBeInA(id, bytes)) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; taken = 2; }
@@ -403,11 +415,11 @@ function scatterTexts(n: u32): void {
   }
   return 0;
 }
-/** Whether an ID may end at `at`: at the line's end, its CR included, or at a byte that ends an ID. */
+/** Whether what stands at `at` may follow an ID: its byte has these bits. A CR at the line's end is part of that end. */
 // @ts-ignore: decorator
-@inline function isEnd(at: usize): bool {
-  const byte = load<u8>(at);
-  return (load<u8>(classes + byte) & endsIdOrLine) != 0 || (byte == 13 && load<u8>(at + 1) == 10);
+@inline function mayFollow(at: usize, bits: u32): bool {
+  const byte = <u32>load<u8>(at);
+  return (load<u8>(classes + byte) & bits) == bits || (byte == 13 && load<u8>(at + 1) == 10 && (load<u8>(classes + 10) & bits) == bits);
 }
 // @ts-ignore: decorator
 @inline function nextLineEnd(from: usize): usize {

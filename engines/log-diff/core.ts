@@ -90,15 +90,8 @@ export interface Core {
 
 interface Exports {
   setMemory(...places: number[]): void;
-  setPattern(
-    markerBytes: number,
-    rare1: number,
-    rare2: number,
-    field: number,
-    barrier: number,
-    uuid: boolean,
-    endWanted: boolean,
-  ): void;
+  setPattern(markerBytes: number, rare1: number, rare2: number, field: number, barrier: number): void;
+  setIdShape(uuid: number, bytesMin: number, bytesMax: number): void;
   setIds(keysWanted: boolean, seed: bigint): void;
   setPartitions(
     bits: number,
@@ -147,6 +140,9 @@ const slack = 256;
 const besideMarker = 1;
 const endsIdOrLine = 2;
 const occursInA = 4;
+const followsId = 8;
+/** As core.as.ts has them. */
+const uuidModes = { never: 0, perhaps: 1, always: 2 } as const;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -196,15 +192,21 @@ export class WasmCore implements Core {
     if (literal) this.#setPattern(literal);
   }
 
-  #setPattern({ marker, besideMarker: beside, endsId: ends, field, uuid, endWanted }: LiteralPattern): void {
+  #setPattern(literal: LiteralPattern): void {
+    const { marker, field } = literal;
     this.#all.set(marker, at.marker);
     for (let byte = 0; byte < 256; byte++) {
+      const isLineEnd = byte === 10;
+      // A CR may be half of a line's end, which is not for the table to say.
+      const follows = isLineEnd ? literal.lineEndFollowsId : byte !== 13 && literal.followsId(byte);
       this.#all[at.classes + byte]! |=
-        (beside(byte) || byte === 10 ? besideMarker : 0) | (ends(byte) || byte === 10 ? endsIdOrLine : 0);
+        (isLineEnd || literal.besideMarker(byte) ? besideMarker : 0) |
+        (isLineEnd || literal.endsId(byte) ? endsIdOrLine : 0) |
+        (follows ? followsId : 0);
     }
     const [rare1, rare2] = rarest(marker);
-    const name = field ? wordAt(field.name, 0) : 0;
-    this.#wasm.setPattern(marker.length, rare1, rare2, name, field?.barrier ?? 0, uuid, endWanted);
+    this.#wasm.setPattern(marker.length, rare1, rare2, field ? wordAt(field.name, 0) : 0, field?.barrier ?? 0);
+    this.#wasm.setIdShape(uuidModes[literal.uuid], literal.bytesMin, literal.bytesMax);
   }
 
   get input(): Uint8Array {

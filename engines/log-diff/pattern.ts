@@ -1,26 +1,34 @@
+import { analysePattern } from './analyse.ts';
 import { latin1, latin1Bytes, startsWith } from './bytes.ts';
 import { idBytesMax } from './ids.ts';
 
 /** Says whether bytes[start, end) of the line is an ID that the caller can use. */
 export type Accept = (start: number, end: number) => boolean;
 
-/** Where the ID stands in a line that leaves no doubt, so that the core finds it without the regular expression. */
+/**
+ * Where the ID stands in a line that leaves no doubt, so that the core finds it without the regular expression. A line
+ * where any of this does not hold leaves a doubt.
+ */
 export interface LiteralPattern {
   /** 1 to 64 bytes that every match contains. A line with two of them leaves a doubt. */
   readonly marker: Uint8Array;
-  /** Bytes that may stand beside the marker; the line's beginning and end always may. */
+  /** Bytes that may stand before the marker, and behind it if there is a field; the line's beginning and end always may. */
   readonly besideMarker: (byte: number) => boolean;
-  /** Bytes that end an ID; the line's end always does. */
+  /** Bytes that no ID contains; it goes up to the first one, or to the line's end. */
   readonly endsId: (byte: number) => boolean;
+  /** Bytes that may follow an ID, and whether the line's end may. */
+  readonly followsId: (byte: number) => boolean;
+  readonly lineEndFollowsId: boolean;
+  /** Of an ID. */
+  readonly bytesMin: number;
+  readonly bytesMax: number;
   /**
    * The ID follows four bytes, which follow one that ends IDs, somewhere behind the marker; on the way no byte equals
    * `barrier`. It may stand in quotes, which then end IDs. Absent: the ID follows the marker directly.
    */
   readonly field?: { readonly name: Uint8Array; readonly barrier: number };
-  /** The ID is a canonical UUID, or else 1 to 256 bytes up to one that ends an ID. */
-  readonly uuid: boolean;
-  /** Whether a UUID must be followed by a byte that ends an ID, or by the line's end. */
-  readonly endWanted: boolean;
+  /** Whether the ID can be a canonical UUID. `always`: it is one, whatever endsId says. */
+  readonly uuid: 'always' | 'perhaps' | 'never';
 }
 
 /** How the ID is found in a line. */
@@ -63,10 +71,9 @@ export function compilePattern(source: string, flags = ''): LogPattern {
   // With an empty alternative it matches the empty string, and the result has an entry for each group.
   const groups = new RegExp(`${source}|`, flags).exec('')!.length - 1;
   if (groups === 0) throw new PatternError(`pattern /${source}/ has no group: put parentheses around the ID`);
-  const literal = /[iv]/.test(flags) ? '' : requiredLiteral(source);
   return {
     source,
-    ...(literal === '' ? {} : { marker: latin1Bytes(literal) }),
+    ...analysePattern(source, flags),
     find(bytes, start, end, accept) {
       const line = latin1(bytes, start, end);
       const match = expression.exec(line);
@@ -77,66 +84,6 @@ export function compilePattern(source: string, flags = ''): LogPattern {
       accept(at, at + id.length);
     },
   };
-}
-
-/**
- * The longest run of characters that every match contains, or '' if none is certain. Knows only what it is sure of: an
- * alternative at the top level or an escape that is not in its list means "none", a group is not looked into.
- */
-export function requiredLiteral(source: string): string {
-  let longest = '';
-  let run = '';
-  const close = (): void => {
-    if (run.length > longest.length) longest = run;
-    run = '';
-  };
-  for (let at = 0; at < source.length;) {
-    const character = source[at]!;
-    let literal: string | undefined;
-    if (character === '|') return '';
-    if (character === '\\') {
-      const escaped = source[at + 1]!;
-      const hex = /^x([0-9a-f]{2})/i.exec(source.slice(at + 1));
-      if (hex) literal = String.fromCharCode(parseInt(hex[1]!, 16));
-      else if (/[^0-9A-Za-z]/.test(escaped)) literal = escaped;
-      else if (!/[dDwWsSbBtrnfv]/.test(escaped)) return '';
-      at += hex ? 4 : 2;
-    } else if (character === '[') {
-      at = classEnd(source, at);
-    } else if (character === '(') {
-      at = groupEnd(source, at);
-    } else {
-      if (!/[.^$]/.test(character)) literal = character;
-      at++;
-    }
-    const quantifier = /^(?:[*+?]|\{\d+(?:,\d*)?\})\??/.exec(source.slice(at, at + 32))?.[0] ?? '';
-    at += quantifier.length;
-    if (literal === undefined || /^[*?{]/.test(quantifier)) {
-      close();
-    } else {
-      run += literal;
-      if (quantifier !== '') close();
-    }
-  }
-  close();
-  return longest;
-}
-
-function classEnd(source: string, start: number): number {
-  let at = start + 1;
-  while (source[at] !== ']') at += source[at] === '\\' ? 2 : 1;
-  return at + 1;
-}
-
-function groupEnd(source: string, start: number): number {
-  let at = start + 1;
-  while (source[at] !== ')') {
-    if (source[at] === '\\') at += 2;
-    else if (source[at] === '[') at = classEnd(source, at);
-    else if (source[at] === '(') at = groupEnd(source, at);
-    else at++;
-  }
-  return at + 1;
 }
 
 const marker = latin1Bytes('notification.sent');
@@ -168,10 +115,13 @@ export const defaultPattern: LogPattern = {
     marker,
     besideMarker: (byte) => isNameByte[byte] === 0,
     endsId: (byte) => isDelimiter[byte] === 1,
+    followsId: (byte) => isDelimiter[byte] === 1,
+    lineEndFollowsId: true,
+    bytesMin: 1,
+    bytesMax: idBytesMax,
     // The time of another record's head ends in Z.
     field: { name: field, barrier: 'Z'.charCodeAt(0) },
-    uuid: false,
-    endWanted: true,
+    uuid: 'perhaps',
   },
   find(bytes, start, end, accept) {
     let sent = nextMarker(bytes, start, start, end);

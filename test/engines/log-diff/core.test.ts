@@ -164,6 +164,76 @@ describe.each(Object.entries(cores))('A - B in %s', (_, CoreClass) => {
     );
   });
 
+  it('equals sets of strings for any pattern, whether the core or the expression itself finds its ID', () => {
+    const before = fc.constantFrom('', '\\b', '\\B', '(?<![\\w.-])', '(?<!x)', '(?<! )');
+    const marker = fc.constantFrom('doc=', 'sent doc=', '"', 'n', ' ', '\\.sent ', '\\x2e');
+    const group = fc.constantFrom(
+      ...[
+        '\\S+',
+        '\\w+',
+        '[^ ]*',
+        '[^"]+',
+        '.*',
+        '[a-fA-F0-9-]{36}',
+        '[0-9a-f-]{36}',
+        '\\d{1,3}',
+        '[a-z]+?',
+        'a|b',
+        '\\s+',
+      ],
+      '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}',
+    );
+    const after = fc.constantFrom(
+      ...[
+        '',
+        '$',
+        ' ',
+        '(?: |$)',
+        '(?=\\s|$)',
+        '(?!\\w)',
+        '(?![\\w-])',
+        '"',
+        '[ "]',
+        '\\s',
+        '\\r',
+        '(?=\\r|$)',
+        '(?!\\r)',
+        '\\b',
+        ' ms',
+      ],
+    );
+    const source = fc.tuple(before, marker, group, after).map(([b, m, g, a]) => `${b}${m}(${g})${a}`);
+    // Few IDs that differ little, so that what is read wrongly is another one of them.
+    const uuid = uuids[2]!;
+    const id = fc.constantFrom(uuid, `${uuid}0`, uuid.slice(1), uuid.toUpperCase(), '12', '123', '1234', 'a', 'b"', '');
+    const parts = fc.tuple(
+      fc.constantFrom('', '', ' ', 'x', '.', '"', 'doc=', '\r'),
+      fc.constantFrom('doc=', 'doc=', 'sent doc=', '.sent ', '"'),
+      id,
+      fc.constantFrom('', '', ' ', '"', '0', '-', '\r', ' ms', ' doc=12'),
+    );
+    const close = parts.map((all) => all.join(''));
+    const literals = new Set<boolean>();
+    fc.assert(
+      fc.property(
+        source,
+        lines(id, 4),
+        lines(close, 12),
+        fc.constantFrom(7, Infinity),
+        fc.boolean(),
+        (source, signed, log, pieceBytes, ignoreCase) => {
+          const pattern = compilePattern(source);
+          literals.add(pattern.literal !== undefined);
+          const input = { signed, logs: [log], pattern, pieceBytes };
+          const result = difference(CoreClass, input, { ignoreCase, partitionBits: 1, seed: 7n });
+          expect(result, source).toEqual(oracle(signed, [log], pattern, ignoreCase));
+        },
+      ),
+      { numRuns: 5000 },
+    );
+    expect(literals.size).toBe(2);
+  });
+
   it('is exact when thousands of IDs share partitions, blocks and buckets', () => {
     const random = randomFrom(3);
     const ids = Array.from({ length: 20_000 }, (_, n) => (n % 3 === 0 ? `doc-${n}` : random.uuid()));

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { analysePattern } from '../../../engines/log-diff/analyse.ts';
 import { latin1, latin1Bytes } from '../../../engines/log-diff/bytes.ts';
-import {
-  compilePattern,
-  defaultPattern,
-  type LogPattern,
-  PatternError,
-  requiredLiteral,
-} from '../../../engines/log-diff/pattern.ts';
+import { compilePattern, defaultPattern, type LogPattern, PatternError } from '../../../engines/log-diff/pattern.ts';
 
 const id = '0b0e8c3e-1f2a-4b3c-8d4e-5f60718293a4';
 const head = '2026-11-23T01:02:03.456Z srv-017 INFO ';
@@ -98,6 +93,12 @@ describe('the default pattern', () => {
   });
 });
 
+/** What every match of the expression contains, as far as is known. */
+function requiredLiteral(source: string): string {
+  const { marker = new Uint8Array(0) } = analysePattern(source, '');
+  return latin1(marker, 0, marker.length);
+}
+
 describe('a pattern of one’s own', () => {
   it('gives the first group of the first match, and nothing more', () => {
     const pattern = compilePattern('sent (?:to )?id=(\\w+)');
@@ -126,12 +127,17 @@ describe('a pattern of one’s own', () => {
     ['{"id":"(.*)"', '{"id":"'],
     ['abc?d(.)', 'ab'],
     ['abc+d(.)', 'abc'],
-    ['abc{2}d(.)', 'ab'],
+    ['abc{2}d(.)', 'abccd'],
+    ['abc{0}d(.)', 'abd'],
+    ['a(?:b)c(?:d|e)(.)', 'abc'],
     ['(x|y)z|long literal', ''],
+    ['(sent)ence (.)', 'sentence '],
     ['(sent|skipped)! (.)', '! '],
     ['[|(]ab(.)', 'ab'],
-    ['a\\u0041bc(.)', ''],
-    ['a\\bbcd(.)', 'bcd'],
+    ['a\\u0041bc(.)', 'aAbc'],
+    ['a\\bbcd(.)', 'abcd'],
+    ['[ab]cd(.)', 'cd'],
+    ['ab.?c(?<d>.)\\1', 'ab'],
     ['\\x41\\x42(.)', 'AB'],
     ['(.)', ''],
   ])('of source %j requires %j', (source, literal) => {
@@ -162,5 +168,36 @@ describe('a pattern of one’s own', () => {
       ),
       { numRuns: 5000 },
     );
+  });
+
+  it.each([
+    // What decides is right before the group, which takes all that it can, and what may follow is one character.
+    [
+      'notification\\.sent doc=(\\S+)',
+      { marker: 'notification.sent doc=', uuid: 'perhaps', bytesMin: 1, bytesMax: 256 },
+    ],
+    ['doc=([0-9a-f-]{36})(?: |$)', { uuid: 'perhaps', bytesMin: 36, bytesMax: 36, lineEndFollowsId: true }],
+    ['doc=([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})', { uuid: 'always' }],
+    ['"id":"([^"]+)"', { marker: '"id":"', uuid: 'perhaps', lineEndFollowsId: false }],
+    ['id=(\\d+)(?!\\w)', { uuid: 'never', lineEndFollowsId: true }],
+    ['\\bid=(\\w*)', { bytesMin: 0 }],
+    ['(?<![\\w.-])id=(.*)$', { bytesMax: 256 }],
+    // Only a run can tell.
+    ['id=(\\w+?)', undefined],
+    ['id=(\\w+) ms=', undefined],
+    ['^id=(\\w+)', undefined],
+    ['x?id=(\\w+)', undefined],
+    ['(id)=(\\w+)', undefined],
+    ['id=(\\w+|-)', undefined],
+    ['id=(a\\w+)', undefined],
+    ['id=(\\w+)(?=ab)', undefined],
+    ['id=([0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})', undefined],
+    ['(\\w+)', undefined],
+    [`${'x'.repeat(65)}(\\w+)`, undefined],
+  ])('%j leaves to the core: %j', (source, expected) => {
+    const { literal } = analysePattern(source, '');
+    if (expected === undefined) return expect(literal).toBeUndefined();
+    const { marker, ...others } = literal!;
+    return expect({ ...others, marker: latin1(marker, 0, marker.length) }).toMatchObject(expected);
   });
 });
