@@ -55,8 +55,12 @@ function requiredLiteral(elements: readonly AST.Element[]): string {
         if (min !== max) close();
         break;
       }
-      default:
+      case 'Backreference':
+      case 'CharacterClass':
+      case 'CharacterSet':
+      case 'ExpressionCharacterClass':
         close();
+        break;
     }
   };
   elements.forEach(visit);
