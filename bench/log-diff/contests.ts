@@ -1,0 +1,167 @@
+import { join } from 'node:path';
+import type { Contest, Contestant, Formulation } from '../contest.ts';
+import { type Data, type DataOptions, makeData } from './data.ts';
+
+export type Size = 'small' | 'full';
+
+interface Sort {
+  readonly name: string;
+  readonly what: string;
+  readonly ids: DataOptions['ids'];
+  readonly format: DataOptions['format'];
+  /** Times the full size. */
+  readonly share: number;
+  /** How many times our own time each takes, at least. */
+  readonly bars: Readonly<Partial<Record<PeerName, number>>>;
+  readonly peers: readonly PeerName[];
+  readonly pattern?: string;
+  readonly memoryBar?: boolean;
+}
+
+type PeerName = keyof typeof peers;
+
+const root = join(import.meta.dirname, '../..');
+const uuid = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+
+/** Each tool's formulations; the best one takes part. */
+const peers = {
+  'chDB, hand-tuned': { script: 'chdb_peer.py', formulations: ['substring+group', 'substring+join'] },
+  'chDB, regex': { script: 'chdb_peer.py', formulations: ['regex+group', 'regex+join', 'regex+in'] },
+  DuckDB: { script: 'duckdb_peer.py', formulations: ['substring', 'regex'] },
+  Polars: { script: 'polars_peer.py', formulations: ['slice', 'regex'] },
+  DataFusion: { script: 'datafusion_peer.py', formulations: ['substring', 'regex'] },
+  shell: { script: 'shell_peer.sh', formulations: ['grep'] },
+  ripgrep: { script: 'shell_peer.sh', formulations: ['ripgrep'], needs: ['rg'] },
+  mawk: { script: 'shell_peer.sh', formulations: ['mawk'], needs: ['mawk'] },
+  Spark: { script: 'spark_peer.py', formulations: ['sort-merge'], needs: ['java'] },
+} as const satisfies Record<string, { script: string; formulations: readonly string[]; needs?: readonly string[] }>;
+
+const sorts: readonly Sort[] = [
+  {
+    name: 'plain',
+    what: 'UUIDs in plain logs',
+    ids: 'uuid',
+    format: 'plain',
+    share: 1,
+    peers: ['chDB, hand-tuned', 'chDB, regex', 'DuckDB', 'Polars', 'DataFusion', 'shell', 'ripgrep', 'mawk', 'Spark'],
+    bars: { 'chDB, hand-tuned': 3, 'chDB, regex': 3, DuckDB: 7, Polars: 4.5, shell: 13, ripgrep: 13, Spark: 35 },
+    memoryBar: true,
+  },
+  {
+    name: 'regex',
+    what: 'UUIDs in plain logs, found by a regular expression that only a run of it can judge',
+    ids: 'uuid',
+    format: 'plain',
+    share: 0.25,
+    peers: ['chDB, regex', 'DuckDB'],
+    bars: {},
+    pattern: `(?:^|.* )notification\\.sent doc=(${uuid})(?: |$)`,
+  },
+  {
+    name: 'gzip',
+    what: 'UUIDs in gzip logs',
+    ids: 'uuid',
+    format: 'gzip',
+    share: 0.25,
+    peers: ['chDB, hand-tuned', 'DuckDB', 'Polars', 'shell'],
+    bars: { 'chDB, hand-tuned': 1.6, DuckDB: 3.4 },
+  },
+  {
+    name: 'zstd',
+    what: 'UUIDs in zstd logs',
+    ids: 'uuid',
+    format: 'zstd',
+    share: 0.25,
+    peers: ['chDB, hand-tuned', 'DuckDB', 'shell'],
+    bars: { 'chDB, hand-tuned': 2.2 },
+  },
+  {
+    name: 'strings',
+    what: 'IDs of any bytes in plain logs',
+    ids: 'string',
+    format: 'plain',
+    share: 1,
+    peers: ['chDB, hand-tuned', 'chDB, regex', 'DuckDB', 'Polars'],
+    bars: { 'chDB, hand-tuned': 1.8, 'chDB, regex': 1.8 },
+  },
+];
+
+export const contestNames: readonly string[] = sorts.map(({ name }) => name);
+
+/** Makes the data of one contest, where it is not there yet, and says who takes part. */
+export function makeContest(
+  name: string,
+  { size, python, directory, only }: { size: Size; python: string; directory: string; only?: readonly string[] },
+): Contest {
+  const sort = sorts.find((one) => one.name === name)!;
+  const lines = Math.round((size === 'full' ? 20_000_000 : 100_000) * sort.share);
+  const { ids, format, pattern } = sort;
+  const data = makeData(directory, {
+    lines,
+    signed: lines / 2,
+    servers: size === 'full' ? 500 : 20,
+    ids,
+    format,
+    seed: 1,
+  });
+  const taking = sort.peers.filter((peer) => only === undefined || only.includes(peer));
+  return {
+    name,
+    what:
+      `${sort.what}: ${(data.lines / 1e6).toFixed(1)} M lines, ${(data.bytes / 1e9).toFixed(2)} GB, ` +
+      `${(lines / 2e6).toFixed(2)} M signed, ${data.missed.toLocaleString('en-US')} missed`,
+    answer: data.answer,
+    ...(sort.memoryBar === undefined ? {} : { memoryBar: sort.memoryBar }),
+    contestants: [
+      { name: 'designs missing', formulations: [ours(data, pattern)] },
+      ...taking.map((peer) => contestant(peer, sort, data, python)),
+      ...(format === 'plain' && pattern === undefined && ids === 'uuid' ? [lineCount(data)] : []),
+    ],
+  };
+}
+
+function ours({ directory }: Data, pattern: string | undefined): Formulation {
+  const command = [process.execPath, join(root, 'bin/designs.mjs'), 'missing'];
+  const files = ['--signed', join(directory, 'signed.txt'), '--logs', join(directory, 'logs')];
+  return {
+    name: 'as it is',
+    command: [...command, ...files, ...(pattern === undefined ? [] : ['--pattern', pattern])],
+  };
+}
+
+function contestant(name: PeerName, { ids, bars }: Sort, data: Data, python: string): Contestant {
+  const peer: {
+    readonly script: string;
+    readonly formulations: readonly string[];
+    readonly needs?: readonly string[];
+  } = peers[name];
+  const script = join(import.meta.dirname, 'peers', peer.script);
+  const bar = bars[name];
+  return {
+    name,
+    formulations: peer.formulations.map((formulation) => ({
+      name: formulation,
+      command: [
+        peer.script.endsWith('.py') ? python : 'bash',
+        script,
+        formulation,
+        ids,
+        data.directory,
+        data.extension,
+      ],
+    })),
+    ...(bar === undefined ? {} : { bar: { atLeast: bar } }),
+    ...(peer.needs === undefined ? {} : { needs: peer.needs }),
+  };
+}
+
+/** What the machine needs to read the bytes and look at each once. */
+function lineCount({ directory, extension }: Data): Contestant {
+  const script = join(import.meta.dirname, 'peers/shell_peer.sh');
+  return {
+    name: 'wc -l, for scale',
+    formulations: [{ name: 'count-lines', command: ['bash', script, 'count-lines', 'uuid', directory, extension] }],
+    bar: { atMost: 6 },
+    isReference: true,
+  };
+}

@@ -1,0 +1,70 @@
+import type { Contestant, ContestResult, Standing } from './contest.ts';
+
+const chartWidth = 50;
+
+/** A contest as a table and a chart, in Markdown that a terminal shows as well. */
+export function renderContest({ name, what, runs, standings, skipped, memory }: ContestResult): string {
+  const header = ['', 'formulation', 'seconds', 'min-max', 'MB', 'times ours', 'bar'];
+  const rows = standings.map((one) => [
+    one.name,
+    one.formulation,
+    one.seconds.toFixed(2),
+    `${one.secondsMin.toFixed(2)}-${one.secondsMax.toFixed(2)}`,
+    megabytes(one),
+    one.ratio.toFixed(2),
+    barText(one),
+  ]);
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => (i >= 2 && i <= 5 ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join(' | ')} |`;
+  const rule = `|${widths.map((width, i) => (i >= 2 && i <= 5 ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`;
+  return [
+    `## ${name}: ${what}`,
+    '',
+    `Medians of ${runs} runs of each, in turns.`,
+    '',
+    line(header),
+    rule,
+    ...rows.map(line),
+    '',
+    '```',
+    ...chart(standings),
+    '```',
+    ...(memory
+      ? [
+          '',
+          `Memory and temporary files: ${mb(memory.bytes)} MB, the leanest peer ${mb(memory.leanestPeerBytes)} MB: ${memory.meets ? 'met' : 'BELOW THE BAR'}.`,
+        ]
+      : []),
+    ...(skipped.length === 0 ? [] : ['', ...skipped.map((why) => `Skipped: ${why}.`)]),
+    '',
+  ].join('\n');
+}
+
+/** Bars as long as the medians. */
+function chart(standings: readonly Standing[]): readonly string[] {
+  const longest = Math.max(...standings.map(({ seconds }) => seconds));
+  const nameWidth = Math.max(...standings.map(({ name }) => name.length));
+  return standings.map(({ name, seconds }) => {
+    const eighths = Math.max(1, Math.round((seconds / longest) * chartWidth * 8));
+    const bar = '█'.repeat(eighths >> 3) + ' ▏▎▍▌▋▊▉'[eighths & 7]!.trim();
+    return `${name.padEnd(nameWidth)} ${bar} ${seconds.toFixed(2)} s`;
+  });
+}
+
+function barText({ bar, meets }: Standing): string {
+  if (!bar) return '';
+  return `${describe(bar)}: ${meets === true ? 'met' : 'BELOW'}`;
+}
+
+function describe(bar: NonNullable<Contestant['bar']>): string {
+  return 'atLeast' in bar ? `${bar.atLeast}x ours` : `ours at most ${bar.atMost}x`;
+}
+
+function megabytes({ memoryBytes, temporaryBytes }: Standing): string {
+  return temporaryBytes >= 1e6 ? `${mb(memoryBytes)} + ${mb(temporaryBytes)} on disk` : mb(memoryBytes);
+}
+
+function mb(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
+}
