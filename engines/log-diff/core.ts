@@ -344,7 +344,7 @@ export class WasmCore implements Core {
         this.#all.fill(0, out, outEnd);
         if (kind === 'keys') wasm.foundKeys(end, count, out, first % 8);
         else wasm.foundTexts(end, blockEnd, out, first % 8);
-        for (let from = out, to = first >>> 3; from < outEnd && to < bits.length; ) bits[to++]! |= this.#all[from++]!;
+        for (let from = out, to = first >>> 3; from < outEnd && to < bits.length;) bits[to++]! |= this.#all[from++]!;
         return first + count;
       },
       get hits() {

@@ -157,17 +157,24 @@ export function placesIn(row: Uint8Array, objects: number): readonly Place[] {
 }
 
 /** The blocks in the bytes of a place, in their order in the object. */
-export function blocksAt(place: Place, bytes: Uint8Array): readonly { readonly kind: BlockKind; readonly block: Block }[] {
+export function blocksAt(
+  place: Place,
+  bytes: Uint8Array,
+): readonly { readonly kind: BlockKind; readonly block: Block }[] {
   if (bytes.length !== place.at(-1)! - place[0]!) {
     throw new RangeError(`${bytes.length} bytes were read of a range of ${place.at(-1)! - place[0]!}`);
   }
-  if (place.some((at, i) => i % 2 === 0 && i + 1 < place.length && (place[i + 1]! - at) % uuidKeyBytes !== 0)) {
-    throw new RangeError('a stretch of keys has a torn one');
+  const blocks: { kind: BlockKind; block: Block }[] = [];
+  for (let i = 0; i + 1 < place.length; i++) {
+    const [start, end] = [place[i]! - place[0]!, place[i + 1]! - place[0]!];
+    if (start === end) continue;
+    const kind = i % 2 === 0 ? 'keys' : 'texts';
+    if (kind === 'keys' && (end - start) % uuidKeyBytes !== 0) {
+      throw new RangeError(`a stretch of ${end - start} bytes has a torn key`);
+    }
+    blocks.push({ kind, block: blockOf(bytes.subarray(start, end)) });
   }
-  return Array.from({ length: place.length - 1 }, (_, i) => ({
-    kind: i % 2 === 0 ? ('keys' as const) : ('texts' as const),
-    block: blockOf(bytes.subarray(place[i]! - place[0]!, place[i + 1]! - place[0]!)),
-  })).filter(({ block }) => block.bytes > 0);
+  return blocks;
 }
 
 function blockOf(bytes: Uint8Array): Block {

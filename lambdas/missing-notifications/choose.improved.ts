@@ -9,7 +9,6 @@ const serverLogs = logs(env.logsBucket);
 const files = runFiles(env.runsBucket);
 
 /** After A is extracted: one worker, broadcast or shuffle, by the sizes of A and of the logs. */
-export const handler = run(
-  async ({ runId }: { readonly runId: string }): Promise<Chosen> =>
-    choose(runId, { logs: serverLogs, files: files(runId) }),
+export const handler = run(async ({ runId }: { readonly runId: string }): Promise<Chosen> =>
+  choose(runId, { logs: serverLogs, files: files(runId) }),
 );

@@ -302,7 +302,10 @@ export function chooseMode(sizes: Sizes, asked?: Mode): Choice {
   const { signed, signedBytes, logBytes, loggedEstimate, logUnits } = sizes;
   const loggedBytes = loggedEstimate * (signed === 0 ? keyBytes : signedBytes / signed);
   const wanted = (signedBytes + loggedBytes) / partitionBytesMax;
-  const partitions = Math.min(signedPartitions, Math.max(partitionsMin, 2 ** Math.ceil(Math.log2(Math.max(1, wanted)))));
+  const partitions = Math.min(
+    signedPartitions,
+    Math.max(partitionsMin, 2 ** Math.ceil(Math.log2(Math.max(1, wanted)))),
+  );
   const chosen = (mode: Mode, because: string): Choice => ({ mode, because, sizes, partitions });
   if (asked !== undefined) return chosen(asked, 'the request asks for it');
   if (signed <= oneWorkerSignedMax && logBytes <= oneWorkerBytesMax) {

@@ -37,12 +37,10 @@ export function parseRunInput(input: unknown): RunRequest {
   return { ...window, allowPartial: data.allowPartial, ...(data.mode === undefined ? {} : { mode: data.mode }) };
 }
 
-const documentId = z
-  .string()
-  .superRefine((id, { addIssue }) => {
-    const problem = problemOfId(id);
-    if (problem !== undefined) addIssue(problem);
-  });
+const documentId = z.string().superRefine((id, { addIssue }) => {
+  const problem = problemOfId(id);
+  if (problem !== undefined) addIssue(problem);
+});
 const missedMessage = z.strictObject({ runId, documentId });
 const delivery = z.strictObject({ documentId, idempotencyKey: z.string().min(1).max(256).exactOptional() });
 

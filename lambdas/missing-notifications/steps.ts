@@ -521,7 +521,10 @@ const sampleBytes = 256 * 1024;
 /** IDs for each stored byte of the logs, by the beginnings of some of them: at least one ID in all that was looked at. */
 async function sampleLogs(objects: readonly LogObject[], shape: string, logs: Logs): Promise<number> {
   const step = Math.max(1, objects.length / samplesMax);
-  const sampled = Array.from({ length: Math.min(samplesMax, objects.length) }, (_, i) => objects[Math.floor(i * step)]!);
+  const sampled = Array.from(
+    { length: Math.min(samplesMax, objects.length) },
+    (_, i) => objects[Math.floor(i * step)]!,
+  );
   const core = newCore(noBlocks);
   core.addShape(shapeOf(shape));
   const stats = emptyStats();
@@ -607,9 +610,13 @@ async function readSigned(
   files: RunFiles,
 ): Promise<ReturnType<typeof blocksAt>> {
   const places = placesIn(row, objects.length);
-  const blocks = await pMap(objects, async (name, i) => blocksAt(places[i]!, await readPlace(name, places[i]!, files)), {
-    concurrency: footersAtOnce,
-  });
+  const blocks = await pMap(
+    objects,
+    async (name, i) => blocksAt(places[i]!, await readPlace(name, places[i]!, files)),
+    {
+      concurrency: footersAtOnce,
+    },
+  );
   return blocks.flat();
 }
 

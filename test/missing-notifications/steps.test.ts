@@ -25,7 +25,9 @@ function countsOf(report: Omit<Answer, 'missed'> & { readonly missed: number }) 
 }
 
 describe('a run over the servers’ logs, with all their oddities', () => {
-  const worlds = new Map(seeds.map((seed) => [seed, makeWorld({ seed, documents: 2000, servers: 40, textShare: 0.2 })]));
+  const worlds = new Map(
+    seeds.map((seed) => [seed, makeWorld({ seed, documents: 2000, servers: 40, textShare: 0.2 })]),
+  );
 
   it.each(seeds.flatMap((seed) => modes.map((mode) => ({ seed, mode }))))(
     'finds and counts what the slow and obvious way finds and counts: $mode, seed $seed',
@@ -44,7 +46,8 @@ describe('a run over the servers’ logs, with all their oddities', () => {
 
   it('has one worker beside those that read A, or one for each unit and partition', async () => {
     const world = worlds.get(1)!;
-    const workers = (mode: Mode) => runWorkflow(cloudOf(world), requestOf(world, { mode })).then((report) => report.workers);
+    const workers = (mode: Mode) =>
+      runWorkflow(cloudOf(world), requestOf(world, { mode })).then((report) => report.workers);
     expect(await Promise.all(modes.map(workers))).toEqual([8 + 1, 8 + 1 + 4, 8 + 1 + 4]);
   });
 

@@ -36,7 +36,7 @@ export async function runWorkflow(cloud: Cloud, request: RunRequest, options: Wo
     await reconcile(request.runId, worker);
   } else {
     for (const { unit } of shuffled(unitsOf(cloud, request.runId, 'logs'), random)) {
-      await (mode === 'broadcast' ? mark((unit as MarkItem['unit']), worker) : extract(unit, worker));
+      await (mode === 'broadcast' ? mark(unit as MarkItem['unit'], worker) : extract(unit, worker));
     }
     await verify(worker);
     for (const partition of shuffled(partitions, random)) await subtractPartition(partition, worker);
@@ -50,7 +50,12 @@ function cutFiner(cloud: Cloud, runId: string): void {
   const units = manifest.units.flatMap((unit): Unit[] =>
     unit.kind === 'signed'
       ? [unit]
-      : unit.objects.map((object, i) => ({ ...unit, name: `${unit.name}-${i}`, bytes: object.bytes, objects: [object] })),
+      : unit.objects.map((object, i) => ({
+          ...unit,
+          name: `${unit.name}-${i}`,
+          bytes: object.bytes,
+          objects: [object],
+        })),
   );
   cloud.files.set(`runs/${runId}/manifest.json`, {
     body: Buffer.from(JSON.stringify({ ...manifest, units })),
