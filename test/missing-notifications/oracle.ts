@@ -13,7 +13,7 @@ export interface Answer {
   readonly missed: readonly string[];
 }
 
-const success = /notification\.sent .*?[ ]doc=([^ ]{1,256})(?: |$)/;
+const success = /notification\.sent (?:.*? )?doc=([^ ]{1,256})(?: |$)/;
 
 /** A - B by a regular expression a line and a set of strings. A is what was signed in [fromMs, toMs). */
 export function bruteForce(
