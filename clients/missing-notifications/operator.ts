@@ -222,7 +222,7 @@ export function operator({ aws, outputs }: Console) {
         (
           await s3.send(new GetObjectCommand({ Bucket: bucket, Key: `runs/${runId}/${key}` }))
         ).Body!.transformToString();
-      const { partitions } = JSON.parse(await get('manifest.json')) as { partitions: number };
+      const { partitions } = JSON.parse(await get('choice.json')) as { partitions: number };
       const texts = await pMap(
         Array.from({ length: partitions }, (_, index) => `missed/${index}.txt`),
         get,

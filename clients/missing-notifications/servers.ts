@@ -15,6 +15,8 @@ export interface WorldOptions {
   readonly olderPerServer?: number;
   /** Share of the documents whose notification failed, without a line that says so; 0.002 when absent. */
   readonly missedShare?: number;
+  /** Share of the documents whose ID is no UUID but a text of its own kind; 0 when absent. */
+  readonly textShare?: number;
 }
 
 export interface SeededDocument {
@@ -61,6 +63,7 @@ export function makeWorld({
   servers: serverCount = 500,
   olderPerServer = 20,
   missedShare = 0.002,
+  textShare = 0,
 }: WorldOptions): World {
   const random = randomFrom(seed);
   const servers = Array.from({ length: serverCount }, (_, index) => `srv-${String(index + 1).padStart(3, '0')}`);
@@ -73,7 +76,7 @@ export function makeWorld({
   for (let index = 0; index < count; index += 1) {
     // The first is signed as the window opens, the last in its last millisecond.
     const signedAtMs = index === 0 ? fromMs : index === count - 1 ? toMs - 1 : fromMs + random.below(toMs - fromMs);
-    const documentId = uuid(random);
+    const documentId = textShare > 0 && random.share(textShare) ? text(random, index) : uuid(random);
     documents.push({ documentId, status: 'signed', signedAtMs });
     const server = random.below(serverCount);
     const loggedAtMs = signedAtMs + random.below(15 * 60_000 + 1);
@@ -196,6 +199,22 @@ function uuid(random: Random): string {
       .toString(16)
       .padStart(digits, '0');
   return `${hex(8)}-${hex(4)}-4${hex(3)}-${(8 + random.below(4)).toString(16)}${hex(3)}-${hex(4)}${hex(8)}`;
+}
+
+/** IDs as other systems give them: numbers, paths, other cases, beyond ASCII, as long as may be. */
+function text(random: Random, index: number): string {
+  switch (random.below(5)) {
+    case 0:
+      return String(index);
+    case 1:
+      return `contracts/2026/${index}`;
+    case 2:
+      return uuid(random).toUpperCase();
+    case 3:
+      return `Vertrag-№${index}-ä`;
+    default:
+      return `${index}-`.padEnd(256, 'x');
+  }
 }
 
 /** The last server's newest log as it might be shipped again: with successes of documents that were missed until then. */

@@ -1,5 +1,16 @@
 import { indexOfBytes, latin1, latin1Bytes, searchable } from './bytes.ts';
-import type { BlockKind, Core, CoreOptions, Joined, PartitionBlocks, Scanned, Shape } from './core.ts';
+import type {
+  Block,
+  BlockKind,
+  Core,
+  CoreOptions,
+  Joined,
+  PartitionBlocks,
+  PartitionTable,
+  Scanned,
+  Shape,
+  SideBlocks,
+} from './core.ts';
 import { shapeBytes } from './core.ts';
 import { idBytesMax, IdSet, Marks } from './ids.ts';
 import { hashWords, wordAt } from './keys.ts';
@@ -137,54 +148,87 @@ export class PlainCore implements Core {
     }
   }
 
+  /** Leaves every line to whoever knows what a time is. */
+  linesAfter(start: number, end: number): { end: number; lines: Uint32Array } {
+    const lines: number[] = [];
+    for (let at = start; at < end;) {
+      const lineEnd = this.input.indexOf(lf, at);
+      lines.push(at, lineEnd - at - (lineEnd > at && this.input[lineEnd - 1] === cr ? 1 : 0));
+      at = lineEnd + 1;
+    }
+    return { end, lines: Uint32Array.from(lines) };
+  }
+
   join({ signed, logged }: PartitionBlocks): Joined {
+    const table = this.open(signed);
+    for (const keys of logged.keys) table.probe('keys', keys);
+    for (const texts of logged.texts) table.probe('texts', texts);
+    return table.missing();
+  }
+
+  open(signed: SideBlocks): PartitionTable {
     const { ignoreCase = false } = this.#options;
     const ids = new IdSet({ ignoreCase });
     // In byte order, so that the first of several spellings is the same, whatever order the blocks come in.
-    const all = [...idsOf(signed)];
+    const all = [...idsOfSide(signed)];
     if (ignoreCase) all.sort();
     for (const id of all) ids.add(latin1Bytes(id));
-    const found = new Marks(ids.refs);
+    const marks = new Marks(ids.refs);
     const inOtherCase = new Set<string>();
     let hits = 0;
-    for (const id of idsOf(logged)) {
-      const bytes = latin1Bytes(id);
-      const ref = ids.find(bytes);
-      if (ref !== -1) {
-        hits++;
-        found.set(ref);
-        continue;
-      }
-      if (ids.findIgnoringCase(bytes) !== -1) inOtherCase.add(lowerCase(id));
-    }
-    const missed = [...ids.inOrder()].filter((ref) => !found.has(ref));
     return {
-      signed: ids.size,
-      found: hits,
-      missed: missed.length,
-      missedByCase: missed.filter((ref) => inOtherCase.has(lowerCase(textOf(ids.bytes(ref))))).length,
-      lines: latin1Bytes(
-        missed
-          .map((ref) => textOf(ids.bytes(ref)))
-          .sort()
-          .map((id) => `${id}\n`)
-          .join(''),
-      ),
+      probe(kind, block) {
+        for (const id of idsOf(kind, block)) {
+          const bytes = latin1Bytes(id);
+          const ref = ids.find(bytes);
+          if (ref !== -1) {
+            hits++;
+            marks.set(ref);
+          } else if (ids.findIgnoringCase(bytes) !== -1) inOtherCase.add(lowerCase(id));
+        }
+      },
+      found(kind, block, bits, first) {
+        let bit = first;
+        for (const id of idsOf(kind, block)) {
+          const ref = ids.find(latin1Bytes(id));
+          if (ref !== -1 && marks.has(ref)) bits[bit >>> 3]! |= 1 << (bit & 7);
+          bit++;
+        }
+        return bit;
+      },
+      get hits() {
+        return hits;
+      },
+      missing() {
+        const missed = [...ids.inOrder()].filter((ref) => !marks.has(ref));
+        return {
+          signed: ids.size,
+          found: hits,
+          missed: missed.length,
+          missedByCase: missed.filter((ref) => inOtherCase.has(lowerCase(textOf(ids.bytes(ref))))).length,
+          lines: latin1Bytes(
+            missed
+              .map((ref) => textOf(ids.bytes(ref)))
+              .sort()
+              .map((id) => `${id}\n`)
+              .join(''),
+          ),
+        };
+      },
     };
   }
 }
 
-function* idsOf({ keys, texts }: PartitionBlocks['signed']): Generator<string> {
-  for (const block of keys) {
-    const bytes = new Uint8Array(block.bytes);
-    block.copyTo(bytes);
-    for (let at = 0; at < bytes.length; at += uuidKeyBytes) yield uuidText(bytes, at);
-  }
-  for (const block of texts) {
-    const bytes = searchable(new Uint8Array(block.bytes));
-    block.copyTo(bytes);
-    for (let at = 0; at < bytes.length; at += 2 + bytes[at]!) yield latin1(bytes, at + 1, at + 2 + bytes[at]!);
-  }
+function* idsOfSide({ keys, texts }: SideBlocks): Generator<string> {
+  for (const block of keys) yield* idsOf('keys', block);
+  for (const block of texts) yield* idsOf('texts', block);
+}
+
+function* idsOf(kind: BlockKind, block: Block): Generator<string> {
+  const bytes = searchable(new Uint8Array(block.bytes));
+  block.copyTo(bytes);
+  if (kind === 'keys') for (let at = 0; at < bytes.length; at += uuidKeyBytes) yield uuidText(bytes, at);
+  else for (let at = 0; at < bytes.length; at += 2 + bytes[at]!) yield latin1(bytes, at + 1, at + 2 + bytes[at]!);
 }
 
 function textOf(id: Uint8Array): string {

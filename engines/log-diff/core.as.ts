@@ -448,6 +448,46 @@ function mayBeInA(at: usize, bytes: u32): bool {
   return true;
 }
 
+// ---- B: how far a log reaches --------------------------------------------------------------------------------------
+
+/**
+ * Of whole lines [from, end) (64 readable bytes follow) those that may begin with a later time than the 23 bytes at
+ * `time`, such as 2026-11-23T01:02:03.456: the host, which knows what a time is, judges them. Texts of equal form order
+ * as their times do, so that of a log in order no line but the last is one. Pairs (at, bytes without the line end) at
+ * `lines`, getLinesLeft() of them. Stops early when there is no room for more: returns how far it came.
+ */
+export function linesAfter(from: usize, end: usize, time: usize): usize {
+  const lf = i8x16.splat(10);
+  let line = lines, start = from;
+  const linesEnd = lines + (<usize>batchMax << 3);
+  for (let p = from; p < end; p += 64) {
+    let ends = bits64(i8x16.eq(v128.load(p), lf), i8x16.eq(v128.load(p, 16), lf), i8x16.eq(v128.load(p, 32), lf), i8x16.eq(v128.load(p, 48), lf));
+    if (p + 64 > end) ends &= (<u64>1 << (end - p)) - 1;
+    for (; ends != 0; ends &= ends - 1) {
+      const lineEnd = p + <usize>ctz(ends);
+      if (lineEnd - start >= 20 && load<u8>(start, 4) == 45 && load<u8>(start, 10) == 84 && mayBeLater(start, time)) {
+        if (line == linesEnd) { linesLeft = batchMax; return start; }
+        store<u32>(line, <u32>start); store<u32>(line, <u32>(lineEnd - start) - <u32>(load<u8>(lineEnd - 1) == 13), 4);
+        line += 8;
+      }
+      start = lineEnd + 1;
+    }
+  }
+  linesLeft = <u32>((line - lines) >> 3);
+  return end;
+}
+/** A fraction of fewer than three digits counts as later, and so does a leap second: it is the first of the next minute. */
+// @ts-ignore: decorator
+@inline function mayBeLater(at: usize, time: usize): bool {
+  const day = bswap(load<u64>(at)), sameDay = bswap(load<u64>(time));
+  if (day != sameDay) return day > sameDay || load<u8>(at, 17) == 54;
+  const minute = bswap(load<u64>(at, 8)), sameMinute = bswap(load<u64>(time, 8));
+  if (minute != sameMinute) return minute > sameMinute || load<u8>(at, 17) == 54;
+  const second = bswap(load<u32>(at, 15)), sameSecond = bswap(load<u32>(time, 15));
+  if (second != sameSecond) return second > sameSecond;
+  return load<u8>(at, 19) == 46 && (bswap(load<u32>(at, 19)) > bswap(load<u32>(time, 19)));
+}
+
 // ---- one partition: a table of keys --------------------------------------------------------------------------------
 //
 // buckets of 64 bytes = 4 keys, each half beside the others', so that two comparisons of half a bucket do for all four;
@@ -667,6 +707,46 @@ function sameFolded(a: usize, b: usize, bytes: u32): bool {
 }
 // @ts-ignore: decorator
 @inline function folded(byte: u32): u32 { return byte - 65 < 26 ? byte + 32 : byte; }
+
+// ---- one partition: which of A's IDs were found --------------------------------------------------------------------
+//
+// Bit `first` + i at `bits`, lowest bit first, is set if the i-th ID is in its table and marked. The host has cleared them.
+
+/** Of n keys at `from`. */
+export function foundKeys(from: usize, n: u32, bits: usize, first: u32): void {
+  const slots = scratch;
+  for (let b: u32 = 0; b < n; b += batch) {
+    const base = from + (<usize>b << 4), count = min(batch, n - b);
+    for (let i: u32 = 0; i < count; i++) store<u32>(slots + (<usize>i << 2), bucketOf(base + (<usize>i << 4)));
+    store<u32>(scratch + 16384, touch(slots, count), 64);
+    for (let i: u32 = 0; i < count; i++) {
+      const key = base + (<usize>i << 4), low = v128.load64_splat(key), high = v128.load64_splat(key, 8);
+      for (let slot = load<u32>(slots + (<usize>i << 2)); ; slot = after(slot)) {
+        const bucket = keyTable + (<usize>slot << 6), equal = equalIn(bucket, low, high);
+        if ((equal & load<u8>(keyMarks + slot)) != 0) setBit(bits, first + b + i);
+        if (equal != 0 || !isFull(bucket)) break;
+      }
+    }
+  }
+}
+/** Of the records of [from, end). */
+export function foundTexts(from: usize, end: usize, bits: usize, first: u32): void {
+  let bit = first;
+  for (let record = from; record < end; record += 2 + <usize>load<u8>(record), bit++) {
+    const bytes = <u32>load<u8>(record) + 1, hash = hashText(record + 1, bytes, tableSeed);
+    for (let slot = placeOf(hash, textSlots); ; slot = slot + 1 == textSlots ? 0 : slot + 1) {
+      const entry = textTable + (<usize>slot << 3), place = load<u32>(entry, 4);
+      if (place == 0) break;
+      const other = arena + place - 1;
+      if (load<u32>(entry) != hash || <u32>load<u8>(other) + 1 != bytes) continue;
+      if (!sameBytes(other + 1, record + 1, bytes) && !(foldCase && sameFolded(other + 1, record + 1, bytes))) continue;
+      if ((load<u8>(textMarks + slot) & 1) != 0) setBit(bits, bit);
+      break;
+    }
+  }
+}
+// @ts-ignore: decorator
+@inline function setBit(bits: usize, bit: u32): void { const at = bits + (bit >> 3); store<u8>(at, load<u8>(at) | <u8>(<u32>1 << (bit & 7))); }
 
 // ---- one partition: what is missing --------------------------------------------------------------------------------
 

@@ -59,8 +59,25 @@ export interface Block {
   copyTo(target: Uint8Array): void;
 }
 
+/** Blocks of one side of one partition. */
+export type SideBlocks = Readonly<Record<BlockKind, readonly Block[]>>;
+
 /** All blocks of one partition, from all threads. */
-export type PartitionBlocks = Readonly<Record<'signed' | 'logged', Readonly<Record<BlockKind, readonly Block[]>>>>;
+export type PartitionBlocks = Readonly<Record<'signed' | 'logged', SideBlocks>>;
+
+/** The table of one partition's A. Dead as soon as its core adds an ID, reads input or opens another one. */
+export interface PartitionTable {
+  /** Marks the IDs of A that a block of B has. */
+  probe(kind: BlockKind, block: Block): void;
+  /**
+   * Sets one bit for each ID of a block of A, in the block's order from bit `first` on, lowest bit of a byte first: 1 if
+   * it is marked. Returns the bit behind the last.
+   */
+  found(kind: BlockKind, block: Block, bits: Uint8Array, first: number): number;
+  /** IDs of B so far that A has, repeats included. */
+  readonly hits: number;
+  missing(): Joined;
+}
 
 /**
  * A - B in two steps: IDs of both sides go to partitions by their hash, in blocks that the caller keeps; then each
@@ -85,6 +102,14 @@ export interface Core {
   addShape(shape: Shape): void;
   /** Spills what is left. */
   flush(): void;
+  /**
+   * Of input[start, end), whole lines, those that may begin with a later time than `time` (2026-11-23T01:02:03.456), as
+   * pairs of offset and length without the line's end. Below `end`: there was no room for more.
+   */
+  linesAfter(start: number, end: number, time: string): { readonly end: number; readonly lines: Uint32Array };
+  /** Puts one partition's A in a table. */
+  open(signed: SideBlocks): PartitionTable;
+  /** What open(), probe() and missing() do, for all blocks at once. */
   join(blocks: PartitionBlocks): Joined;
 }
 
@@ -112,6 +137,9 @@ interface Exports {
   noteShape(at: number, bytes: number): void;
   noteKeys(): void;
   flush(): void;
+  linesAfter(from: number, end: number, time: number): number;
+  foundKeys(from: number, n: number, bits: number, first: number): void;
+  foundTexts(from: number, end: number, bits: number, first: number): void;
   setKeyTable(table: number, buckets: number, marks: number): void;
   getKeysFound(): number;
   insertKeys(from: number, n: number): number;
@@ -257,7 +285,23 @@ export class WasmCore implements Core {
     this.#wasm.flush();
   }
 
+  linesAfter(from: number, to: number, time: string): { end: number; lines: Uint32Array } {
+    this.#all.set(latin1Bytes(time), at.oneId);
+    const end = this.#wasm.linesAfter(input + from, input + to, at.oneId) - input;
+    const found = new Uint32Array(this.#memory.buffer, lines, 2 * this.#wasm.getLinesLeft()).slice();
+    for (let i = 0; i < found.length; i += 2) found[i]! -= input;
+    return { end, lines: found };
+  }
+
   join({ signed, logged }: PartitionBlocks): Joined {
+    const table = this.open(signed);
+    for (const keys of logged.keys) table.probe('keys', keys);
+    for (const texts of logged.texts) table.probe('texts', texts);
+    return table.missing();
+  }
+
+  //  | texts of A | their table, marks | table of keys, marks | one block, or what was found, or what is missing
+  open(signed: SideBlocks): PartitionTable {
     const wasm = this.#wasm;
     const keyCount = total(signed.keys) / uuidKeyBytes;
     // At most three quarters full for keys, three fifths for texts, which are probed one by one; never quite full.
@@ -273,42 +317,63 @@ export class WasmCore implements Core {
     const textMarks = textTable + 8 * slots;
     const keyTable = aligned(textMarks + slots);
     const keyMarks = keyTable + 64 * buckets;
-    const block = aligned(keyMarks + buckets);
-    const missedKeys = aligned(block + this.#options.blockBytes + slack);
-    this.#grow(missedKeys);
-    this.#all.fill(0, textTable, block);
+    const end = aligned(keyMarks + buckets);
+    this.#grow(end);
+    this.#all.fill(0, textTable, end);
     wasm.setTextTable(textTable, slots, textMarks, arena, this.#options.ignoreCase ?? false);
     wasm.setKeyTable(keyTable, buckets, keyMarks);
 
+    /** Where a copy of the block ends, which begins at `end`. */
+    const stage = (block: Block): number => {
+      this.#grow(end + block.bytes + slack);
+      this.#copy([block], end);
+      return end + block.bytes;
+    };
     let distinct = wasm.insertTexts(arena, arenaEnd);
-    for (const keys of signed.keys) {
-      this.#copy([keys], block);
-      distinct += wasm.insertKeys(block, keys.bytes / uuidKeyBytes);
-    }
-    for (const keys of logged.keys) {
-      this.#copy([keys], block);
-      wasm.probeKeys(block, keys.bytes / uuidKeyBytes);
-    }
-    for (const texts of logged.texts) {
-      this.#copy([texts], block);
-      wasm.probeTexts(block, block + texts.bytes);
-    }
+    for (const block of signed.keys) distinct += wasm.insertKeys(end, (stage(block) - end) / uuidKeyBytes);
+    return {
+      probe: (kind, block) => {
+        const blockEnd = stage(block);
+        if (kind === 'keys') wasm.probeKeys(end, block.bytes / uuidKeyBytes);
+        else wasm.probeTexts(end, blockEnd);
+      },
+      found: (kind, block, bits, first) => {
+        const blockEnd = stage(block);
+        const count = kind === 'keys' ? block.bytes / uuidKeyBytes : wasm.countTexts(end, blockEnd);
+        const out = aligned(blockEnd + slack);
+        const outEnd = out + Math.ceil((count + 8) / 8);
+        this.#grow(outEnd);
+        this.#all.fill(0, out, outEnd);
+        if (kind === 'keys') wasm.foundKeys(end, count, out, first % 8);
+        else wasm.foundTexts(end, blockEnd, out, first % 8);
+        for (let from = out, to = first >>> 3; from < outEnd && to < bits.length;) bits[to++]! |= this.#all[from++]!;
+        return first + count;
+      },
+      get hits() {
+        return wasm.getKeysFound() + wasm.getTextsFound();
+      },
+      missing: () => this.#missing(distinct, { at: end, keyCount, textCount }),
+    };
+  }
 
-    this.#grow(missedKeys + uuidKeyBytes * keyCount);
-    const keys = wasm.missingKeys(missedKeys);
+  /** What is unmarked in the tables; writes from `at` on. */
+  #missing(signed: number, of: { readonly at: number; readonly keyCount: number; readonly textCount: number }): Joined {
+    const wasm = this.#wasm;
+    this.#grow(of.at + uuidKeyBytes * of.keyCount);
+    const keys = wasm.missingKeys(of.at);
     let missedByCase = wasm.getOtherCase();
-    const missedTexts = missedKeys + uuidKeyBytes * keys;
-    this.#grow(missedTexts + 4 * textCount);
+    const missedTexts = of.at + uuidKeyBytes * keys;
+    this.#grow(missedTexts + 4 * of.textCount);
     const texts = wasm.missingTexts(missedTexts);
     missedByCase += wasm.getOtherCase();
-    wasm.sortKeys(missedKeys, keys);
+    wasm.sortKeys(of.at, keys);
     const out = missedTexts + 4 * texts;
     this.#grow(out + keys * (uuidTextBytes + 1) + slack);
-    const outEnd = wasm.formatKeys(missedKeys, keys, out);
+    const outEnd = wasm.formatKeys(of.at, keys, out);
     let lines = this.#all.subarray(out, outEnd);
     if (texts > 0) lines = this.#withTexts(lines, new Uint32Array(this.#memory.buffer.slice(missedTexts, out)));
     return {
-      signed: distinct,
+      signed,
       found: wasm.getKeysFound() + wasm.getTextsFound(),
       missed: keys + texts,
       missedByCase,

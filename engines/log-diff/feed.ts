@@ -2,8 +2,10 @@ import type { Core } from './core.ts';
 import { idBytesMax } from './ids.ts';
 import type { LogPattern } from './pattern.ts';
 import { createScanner, type Scanner, type ScanStats } from './scan.ts';
+import { timestampReader } from './timestamp.ts';
 
 const lf = 10;
+const cr = 13;
 
 /** A line of A that is longer than an ID may be. */
 export class LongIdError extends RangeError {
@@ -63,17 +65,28 @@ export class LogFeed {
   readonly #stats: ScanStats;
   readonly #literal: boolean;
   readonly #scanner: Scanner;
+  readonly #readTimestamp: ReturnType<typeof timestampReader> | undefined;
   #filled = 0;
   /** Within a line that is longer than the input. */
   #inLongLine = false;
+  /** At a last line that lacks its end, and may lack more. */
+  #finishing = false;
 
-  constructor(core: Core, pattern: LogPattern, stats: ScanStats, lineBytesMax?: number) {
+  /** `timestamps`: keep the latest time at the start of a complete line; off when absent. */
+  constructor(
+    core: Core,
+    pattern: LogPattern,
+    stats: ScanStats,
+    { lineBytesMax, timestamps = false }: { readonly lineBytesMax?: number; readonly timestamps?: boolean } = {},
+  ) {
     this.#core = core;
     this.#stats = stats;
     this.#literal = pattern.literal !== undefined;
+    this.#readTimestamp = timestamps ? timestampReader() : undefined;
     this.#scanner = createScanner({
       pattern,
       stats,
+      timestamps,
       ...(lineBytesMax === undefined ? {} : { lineBytesMax }),
       onId: (bytes, start, end) => {
         // An ID that A cannot have may be what is left of a torn record: the next one of the line counts.
@@ -126,13 +139,33 @@ export class LogFeed {
       }
       from = scanned.end;
     }
+    if (this.#readTimestamp && !this.#finishing) this.#readTimes(start, end);
+  }
+
+  /** A log is mostly in order: once its last line is known, few others come into question. */
+  #readTimes(start: number, end: number): void {
+    const { input } = this.#core;
+    const lastStart = end - 1 > start ? Math.max(start, input.lastIndexOf(lf, end - 2) + 1) : start;
+    this.#noteTime(lastStart, end - 1 - lastStart - (input[end - 2] === cr && end - 1 > lastStart ? 1 : 0));
+    for (let from = start; from < end;) {
+      const later = this.#core.linesAfter(from, end, timeText(this.#stats.lastTimestampMs));
+      for (let i = 0; i < later.lines.length; i += 2) this.#noteTime(later.lines[i]!, later.lines[i + 1]!);
+      from = later.end;
+    }
+  }
+
+  #noteTime(at: number, bytes: number): void {
+    const ms = this.#readTimestamp!(this.#core.input, at, at + bytes);
+    if (ms !== undefined) this.#stats.lastTimestampMs = Math.max(ms, this.#stats.lastTimestampMs ?? ms);
   }
 
   /** Reads a last line that lacks its end; the next bytes are another log's. */
   finish(): void {
     if (this.#filled > 0) {
       this.#core.input[this.#filled] = lf;
+      this.#finishing = true;
       this.took(1);
+      this.#finishing = false;
       this.#stats.bytes--;
     }
     this.#scanner.finish();
@@ -145,6 +178,46 @@ export class LogFeed {
     this.#inLongLine = false;
     this.#scanner.abandon();
   }
+}
+
+/**
+ * Gives a feed the bytes of logs in chunks of any size. The feed takes them in pieces whose ends depend on the log alone,
+ * not on the chunks: so whoever reads the same logs again has the core spill the same blocks.
+ */
+export class EvenFeed {
+  readonly #feed: LogFeed;
+  #filled = 0;
+
+  constructor(feed: LogFeed) {
+    this.#feed = feed;
+  }
+
+  push(chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length;) {
+      const room = this.#feed.room();
+      const part = chunk.subarray(at, at + room.length - this.#filled);
+      room.set(part, this.#filled);
+      this.#filled += part.length;
+      at += part.length;
+      if (this.#filled === room.length) this.#take();
+    }
+  }
+
+  /** The next bytes are another log's. */
+  finish(): void {
+    if (this.#filled > 0) this.#take();
+    this.#feed.finish();
+  }
+
+  #take(): void {
+    const bytes = this.#filled;
+    this.#filled = 0;
+    this.#feed.took(bytes);
+  }
+}
+
+function timeText(ms: number | undefined): string {
+  return ms === undefined ? '0000-00-00T00:00:00.000' : new Date(ms).toISOString().slice(0, 23);
 }
 
 /** One byte stays free for the end that a last line may lack. */

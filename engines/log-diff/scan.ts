@@ -3,7 +3,6 @@ import { idBytesMax } from './ids.ts';
 import { LineSplitter, lineBytesMaxDefault } from './lines.ts';
 import type { LogPattern } from './pattern.ts';
 import { timestampReader } from './timestamp.ts';
-import { parseUuid, uuidKeyBytes } from './uuid.ts';
 
 export interface ScanStats {
   /** Decompressed bytes. */
@@ -14,8 +13,7 @@ export interface ScanStats {
   matched: number;
   /** Lines that carry the pattern's marker but gave no usable ID, and lines too long to look at. */
   unreadableLines: number;
-  /** Earliest and latest time at the start of a complete line; absent without one, or when not asked for. */
-  firstTimestampMs?: number;
+  /** Latest time at the start of a complete line; absent without one, or when not asked for. */
   lastTimestampMs?: number;
 }
 
@@ -30,8 +28,6 @@ export interface ScanOptions {
    * glued (the default one) then goes on to the line's next record; anything else ends the line.
    */
   readonly onId: (bytes: Uint8Array, start: number, end: number) => boolean | void;
-  /** `uuid`: only canonical lower-case UUIDs are IDs. `any` (default): 1 to 256 bytes. */
-  readonly idShape?: 'uuid' | 'any';
   /** Longer lines are skipped and counted as unreadable; 16 MiB when absent. */
   readonly lineBytesMax?: number;
   /** Read the ISO 8601 UTC time at the start of each line; off when absent. */
@@ -54,10 +50,9 @@ export interface Scanner {
 
 /** Finds IDs in one log, given in chunks of any size; memory is bounded by the chunk and by `lineBytesMax`. */
 export function createScanner(options: ScanOptions): Scanner {
-  const { pattern, onId, idShape = 'any', lineBytesMax = lineBytesMaxDefault, stats = emptyStats() } = options;
+  const { pattern, onId, lineBytesMax = lineBytesMaxDefault, stats = emptyStats() } = options;
   const { marker } = pattern;
   const readTimestamp = options.timestamps ? timestampReader() : undefined;
-  const key = new Uint8Array(uuidKeyBytes);
 
   let searched: Uint8Array | undefined;
   let markerAt = 0;
@@ -67,7 +62,6 @@ export function createScanner(options: ScanOptions): Scanner {
     offered = true;
     const length = end - start;
     if (length < 1 || length > idBytesMax) return false;
-    if (idShape === 'uuid' && !parseUuid(searched!, start, end, key)) return false;
     usable = true;
     return onId(searched!, start, end) !== false;
   };
@@ -96,10 +90,7 @@ export function createScanner(options: ScanOptions): Scanner {
         stats.lines++;
         if (readTimestamp && ended) {
           const ms = readTimestamp(bytes, start, end);
-          if (ms !== undefined) {
-            stats.firstTimestampMs = Math.min(ms, stats.firstTimestampMs ?? ms);
-            stats.lastTimestampMs = Math.max(ms, stats.lastTimestampMs ?? ms);
-          }
+          if (ms !== undefined) stats.lastTimestampMs = Math.max(ms, stats.lastTimestampMs ?? ms);
         }
         if (!marker || carriesMarker(bytes, start, end)) marked(bytes, start, end);
       },

@@ -16,7 +16,7 @@ const headBytes = 4;
  * follows a member and is no member. Needs node:zlib, the rest of the engine does not.
  */
 export async function* decompress(
-  source: AsyncIterable<Uint8Array>,
+  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   how: 'sync' | 'stream' = SyncDecoder.isPossible ? 'sync' : 'stream',
 ): AsyncGenerator<Uint8Array> {
   let head: Uint8Array | undefined = new Uint8Array(0);

@@ -3,7 +3,8 @@
  * comes in as an argument, effects are in store.ts.
  */
 
-import { costOf } from '../../engines/estimate/cost.ts';
+import { costOf, type MonthlyUsage } from '../../engines/estimate/cost.ts';
+import { idBytesMax } from '../../engines/log-diff/ids.ts';
 
 /** A notification is logged at most this long after the signature; a promise of the notification service. */
 export const sendDelayMaxMs = 15 * 60_000;
@@ -11,39 +12,64 @@ export const sendDelayMaxMs = 15 * 60_000;
 /** Signed documents are spread over these partitions of the sparse index: room for 8,000 signatures a second. */
 export const signedShards = ['0', '1', '2', '3', '4', '5', '6', '7'] as const;
 
-/** Logs of at most this many bytes are one worker's work: maps would cost more than they save. */
-export const oneWorkerBytesMax = 256 * 2 ** 20;
-
 /** A unit's footer names the servers that it read, and Step Functions hands a child at most 256 KiB of input. */
 export const objectsPerUnitMax = 200;
 
 const unitBytesMin = 8 * 2 ** 20;
-const unitBytesMax = 128 * 2 ** 20;
+/** A minute's reading: so long does a killed worker throw back. */
+const unitBytesMax = 4 * 2 ** 30;
 /** Plan for this many log units, as long as they stay between the two sizes above. */
 const unitsWanted = 64;
-/** No log line that carries an ID is shorter; bounds how many keys a log can hold. */
-const lineBytesMin = 64;
 const keyBytes = 16;
-/** A reducer holds one partition of A and B in memory, and as much again to merge it. */
-const partitionBytesMax = 32 * 2 ** 20;
+/** What one function reads from S3 a second, in bytes: a stated assumption, to be measured on an account. */
+const readRate = 75_000_000;
+/** A third of what a function may last: it may be slower than that, and logs denser than their sample. */
+const oneWorkerSecondsMax = 300;
+/** So many bytes of logs at most are one worker's. */
+export const oneWorkerBytesMax = readRate * oneWorkerSecondsMax;
+/** And so many signed documents: 2.4 GB to read, 20 s to join. */
+export const oneWorkerSignedMax = 150_000_000;
+/** A and B of one partition: a reducer holds its A in a table, and reads its B in passing. */
+const partitionBytesMax = 128 * 2 ** 20;
 const partitionsMin = 4;
-/** The list of partitions travels in the state machine's state, which holds 256 KiB. */
-const partitionsMax = 1024;
-/** Compressed logs are taken to hold this many times their size. */
-const compressionRatio = 8;
+/** Into so many is each shard of A cut: before anybody knows how many it takes, hence finely. Neighbours make one. */
+export const signedPartitions = 256;
 
 const dayMs = 86_400_000;
 const windowMaxMs = 35 * dayMs;
 
 /**
- * The shard of the sparse index that a signed document belongs to: the last three bits of its UUID. Throws a RangeError
- * for an ID that has none, since a document without a shard would be neither found nor missed.
+ * The shard of the sparse index that a signed document belongs to: the CRC-32 of its ID in UTF-8, which every language
+ * has, modulo 8. Throws a RangeError for an ID that no log line could give.
  */
 export function signedShard(documentId: string): string {
-  const shard = signedShards[Number.parseInt(documentId.slice(-1), 16) % signedShards.length];
-  if (shard === undefined) throw new RangeError(`document ID ${JSON.stringify(documentId)} is no UUID: give it one`);
-  return shard;
+  const problem = problemOfId(documentId);
+  if (problem !== undefined) throw new RangeError(`document ID ${JSON.stringify(documentId)} ${problem}`);
+  let crc = 0xffffffff;
+  for (const byte of new TextEncoder().encode(documentId)) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
+  }
+  return signedShards[~crc & 7]!;
 }
+
+/** What keeps a document's ID from being found in a log, and the remedy; nothing if it can be. */
+export function problemOfId(documentId: string): string | undefined {
+  const bytes = new TextEncoder().encode(documentId).length;
+  if (bytes < 1 || bytes > idBytesMax) return `has ${bytes} bytes: give 1 to ${idBytesMax}`;
+  if (!documentId.isWellFormed()) return 'is no Unicode text: give it whole characters';
+  if (/[ \t,;"'\r\n]/.test(documentId)) {
+    return 'has a space, tab, comma, semicolon, quote or line end, where an ID ends in a log: give it none';
+  }
+  return undefined;
+}
+
+/**
+ * How A - B is computed. One worker reads the logs alone; or each of many marks what it found of A, which it has read
+ * whole (broadcast); or it sorts what it found by partition, and others join those (shuffle).
+ */
+export const modes = ['one worker', 'broadcast', 'shuffle'] as const;
+export type Mode = (typeof modes)[number];
 
 /** A run as it was asked for: A is what was signed in [fromMs, toMs), epoch milliseconds. */
 export interface RunRequest {
@@ -52,8 +78,8 @@ export interface RunRequest {
   readonly toMs: number;
   /** Go on when logs are missing, and mark the result partial. */
   readonly allowPartial: boolean;
-  /** Above this many bytes of logs the work is mapped. */
-  readonly oneWorkerBytesMax: number;
+  /** Instead of the mode that the sizes of A and of the logs suggest. */
+  readonly mode?: Mode;
 }
 
 export type Refusable<T> =
@@ -179,9 +205,15 @@ export function checkGaps(gaps: readonly Gap[], servers: number, allowPartial: b
 }
 
 /** What one worker does: read some logs, or one shard of the signed documents. */
-export type Unit =
-  | { readonly name: string; readonly kind: 'logs'; readonly bytes: number; readonly objects: readonly LogObject[] }
-  | { readonly name: string; readonly kind: 'signed'; readonly shards: readonly string[] };
+export type Unit = LogUnit | { readonly name: string; readonly kind: 'signed'; readonly shards: readonly string[] };
+
+export interface LogUnit {
+  readonly name: string;
+  readonly kind: 'logs';
+  /** As they are stored. */
+  readonly bytes: number;
+  readonly objects: readonly LogObject[];
+}
 
 /** Everything that a run reads, pinned. Created once for a run; a repeated run takes it as it is. */
 export interface Manifest {
@@ -194,35 +226,18 @@ export interface Manifest {
   readonly gaps: readonly Gap[];
   readonly logBytes: number;
   readonly logObjects: number;
-  readonly mode: 'one worker' | 'maps';
-  readonly partitions: number;
   readonly units: readonly Unit[];
 }
 
-export type Cut = Pick<Manifest, 'mode' | 'logBytes' | 'logObjects' | 'partitions' | 'units'>;
+export type Cut = Pick<Manifest, 'logBytes' | 'logObjects' | 'units'>;
 
-/**
- * Cuts the run into units. One worker gets all of A and all logs; for maps, each shard of A is a unit, and the logs are
- * packed evenly, largest first.
- */
-export function cutIntoUnits(objects: readonly LogObject[], oneWorkerMax: number): Cut {
+/** Cuts the run into units: each shard of A is one, and the logs are packed evenly, largest first. */
+export function cutIntoUnits(objects: readonly LogObject[]): Cut {
   const logBytes = objects.reduce((sum, { bytes }) => sum + bytes, 0);
-  const whole = { logBytes, logObjects: objects.length };
-  if (logBytes <= oneWorkerMax) {
-    const logs = packLogs(objects, 1);
-    return {
-      mode: 'one worker',
-      ...whole,
-      partitions: 1,
-      units: [{ name: 'signed', kind: 'signed', shards: signedShards }, ...logs],
-    };
-  }
   const unitBytes = Math.min(unitBytesMax, Math.max(unitBytesMin, Math.ceil(logBytes / unitsWanted)));
-  const keysMax = (logBytes * (objects.some(({ key }) => isCompressed(key)) ? compressionRatio : 1)) / lineBytesMin;
   return {
-    mode: 'maps',
-    ...whole,
-    partitions: Math.min(partitionsMax, Math.max(partitionsMin, Math.ceil((keysMax * keyBytes) / partitionBytesMax))),
+    logBytes,
+    logObjects: objects.length,
     units: [
       ...signedShards.map((shard) => ({ name: `signed-${shard}`, kind: 'signed' as const, shards: [shard] })),
       ...packLogs(objects, Math.ceil(logBytes / unitBytes)),
@@ -231,7 +246,7 @@ export function cutIntoUnits(objects: readonly LogObject[], oneWorkerMax: number
 }
 
 /** Longest-processing-time packing (Graham 1969): the fullest unit is at most a third over the best possible. */
-function packLogs(objects: readonly LogObject[], unitsAtLeast: number): readonly Unit[] {
+function packLogs(objects: readonly LogObject[], unitsAtLeast: number): readonly LogUnit[] {
   const count = Math.max(unitsAtLeast, Math.ceil(objects.length / objectsPerUnitMax));
   const bins = Array.from({ length: count }, () => ({ bytes: 0, objects: [] as LogObject[] }));
   // Ties fall to the key, so that the same listing is always cut the same way.
@@ -255,8 +270,56 @@ function packLogs(objects: readonly LogObject[], unitsAtLeast: number): readonly
     }));
 }
 
-function isCompressed(key: string): boolean {
-  return /\.(gz|zst)$/.test(key);
+/** What the choice of a mode rests on. */
+export interface Sizes {
+  /** IDs of A, and their bytes as the workers pass them on. */
+  readonly signed: number;
+  readonly signedBytes: number;
+  /** Bytes of logs, as they are stored. */
+  readonly logBytes: number;
+  /** IDs that the logs hold, as a sample of them lets expect. */
+  readonly loggedEstimate: number;
+  /** Units of logs: workers that would read all of A. */
+  readonly logUnits: number;
+}
+
+/** Pinned by the first attempt of a run; a repeated one takes it as it is. */
+export interface Choice {
+  readonly mode: Mode;
+  /** Why it was chosen, in the figures that decided. */
+  readonly because: string;
+  readonly sizes: Sizes;
+  /** A power of two: partition p has the IDs whose hash begins with p. */
+  readonly partitions: number;
+}
+
+/**
+ * Chooses by the bytes that workers pass on to each other: broadcast moves A once to each of M readers of logs, a
+ * shuffle writes and reads A and B once each, so that broadcast is cheaper below M = 2 (1 + |B| / |A|). What one worker
+ * can do alone in a third of its time needs neither.
+ */
+export function chooseMode(sizes: Sizes, asked?: Mode): Choice {
+  const { signed, signedBytes, logBytes, loggedEstimate, logUnits } = sizes;
+  const loggedBytes = loggedEstimate * (signed === 0 ? keyBytes : signedBytes / signed);
+  const wanted = (signedBytes + loggedBytes) / partitionBytesMax;
+  const partitions = Math.min(
+    signedPartitions,
+    Math.max(partitionsMin, 2 ** Math.ceil(Math.log2(Math.max(1, wanted)))),
+  );
+  const chosen = (mode: Mode, because: string): Choice => ({ mode, because, sizes, partitions });
+  if (asked !== undefined) return chosen(asked, 'the request asks for it');
+  if (signed <= oneWorkerSignedMax && logBytes <= oneWorkerBytesMax) {
+    const seconds = Math.ceil(logBytes / readRate);
+    return chosen('one worker', `one worker reads ${gigabytes(logBytes)} of logs in about ${seconds} s`);
+  }
+  const broadcast = logUnits * signedBytes;
+  const shuffle = 2 * (signedBytes + loggedBytes);
+  const compared = `${gigabytes(broadcast)} for A to ${count(logUnits)} readers of logs, ${gigabytes(shuffle)} for a shuffle`;
+  return broadcast < shuffle ? chosen('broadcast', compared) : chosen('shuffle', compared);
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toLocaleString('en-US', { maximumSignificantDigits: 3 })} GB`;
 }
 
 /** What the store knows of a document's re-sent notification. */
@@ -277,25 +340,46 @@ export function afterRefusedClaim(found: Claim): ClaimDecision {
     : { do: 'wait', because: 'another worker holds the claim' };
 }
 
+/** What a run does, from what it was planned and chosen to be: requests by what they are priced at. */
+export function requestsOf({ units, servers, request }: Manifest, { mode, partitions }: Choice): MonthlyUsage {
+  const signedUnits = units.filter(({ kind }) => kind === 'signed').length;
+  const logUnits = units.length - signedUnits;
+  const children = signedUnits + (mode === 'one worker' ? 0 : logUnits + partitions);
+  const listings = servers.length * logDays(request.fromMs, request.toMs).length;
+  const objects = units.reduce((sum, unit) => sum + (unit.kind === 'logs' ? unit.objects.length : 0), 0);
+  return {
+    // Plan, choose, verify or do it all, report.
+    'lambda.requests': children + 4,
+    // A child of a Standard map starts, runs its task and ends.
+    'stepFunctions.transitions': 3 * children + 10,
+    's3.putRequests': listings + units.length + 2 * partitions + 8,
+    's3.getRequests':
+      // Ends of plain logs, logs, a sample of them.
+      servers.length +
+      objects +
+      samplesMax +
+      // A unit looks for itself and reads the plan, its footer is read, and each partition reads a range of it.
+      units.length * (3 + partitions) +
+      4 * partitions +
+      (mode === 'broadcast' ? logUnits * signedUnits * partitions : 0),
+  };
+}
+
+/** Logs whose beginning is looked at before a mode is chosen. */
+export const samplesMax = 16;
+
 /**
  * What a run costs at list prices, in USD: Lambda's work by what the workers measured, requests by counting what the
  * steps do. Sending again is not in it.
  */
 export function runCostUsd(
-  { units, partitions, servers, request, mode }: Manifest,
+  manifest: Manifest,
+  choice: Choice,
   used: { readonly gbSeconds: number; readonly readUnits: number; readonly missed: number },
 ): number {
-  const children = mode === 'maps' ? units.length + partitions : 0;
-  const listings = servers.length * logDays(request.fromMs, request.toMs).length;
-  const objects = units.reduce((sum, unit) => sum + (unit.kind === 'logs' ? unit.objects.length : 0), 0);
   return costOf({
+    ...requestsOf(manifest, choice),
     'lambda.gbSeconds': used.gbSeconds,
-    'lambda.requests': children + 4,
-    // A child of a Standard map starts, runs its task and ends.
-    'stepFunctions.transitions': 3 * children + 8,
-    's3.putRequests': listings + units.length + 2 * partitions + 5,
-    // A unit looks for itself and reads the manifest; a footer a unit; a slice of each unit for each partition.
-    's3.getRequests': servers.length + objects + 3 * units.length + partitions * (units.length + 4),
     'dynamodb.readUnits': used.readUnits,
     'sqs.requests': Math.ceil(used.missed / 10),
   }).usd;
@@ -308,7 +392,7 @@ export function reportLine(report: Report): string {
     `${report.runId}: ${count(report.missed)} of ${count(report.signed)} signed documents were never notified ` +
     `(${count(report.logs)} logs, ${count(report.lines)} lines, ${count(report.matched)} matched, ` +
     `${count(report.duplicates)} duplicates, ${count(report.unreadableLines)} unreadable) ` +
-    `in ${(report.durationMs / 1000).toFixed(1)} s for ${report.costUsd.toFixed(4)} USD.${partial}`
+    `by ${report.mode} in ${(report.durationMs / 1000).toFixed(1)} s for ${report.costUsd.toFixed(4)} USD.${partial}`
   );
 }
 
@@ -325,12 +409,15 @@ export interface Report {
   readonly matched: number;
   /** Lines with the success marker that gave none. */
   readonly unreadableLines: number;
-  /** Matched lines beyond the first of their ID. */
+  /** Matched lines beyond the first of each signed document. */
   readonly duplicates: number;
   readonly missed: number;
   readonly complete: boolean;
   readonly missingLogs: readonly Gap[];
   readonly unexpectedServers: readonly string[];
+  readonly mode: Mode;
+  /** Why this mode. */
+  readonly because: string;
   readonly workers: number;
   readonly durationMs: number;
   /** Lambda, S3, DynamoDB and SQS requests of this run at list prices; re-sending is not in it. */

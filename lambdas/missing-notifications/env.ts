@@ -12,11 +12,15 @@ export const extractVariables = {
   runsBucket: 'RUNS_BUCKET',
 } as const;
 
+export const chooseVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
+
+export const markVariables = chooseVariables;
+
 export const verifyVariables = { runsBucket: 'RUNS_BUCKET' } as const;
 
 export const subtractVariables = { runsBucket: 'RUNS_BUCKET', missedQueue: 'MISSED_QUEUE_URL' } as const;
 
-export const reconcileVariables = { ...extractVariables, ...subtractVariables } as const;
+export const reconcileVariables = { ...markVariables, ...subtractVariables } as const;
 
 export const reportVariables = { runsBucket: 'RUNS_BUCKET' } as const;
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nightlyWindow, oneWorkerBytesMax, RunRefused, type RunRequest } from './domain.ts';
+import { modes, nightlyWindow, problemOfId, RunRefused, type RunRequest } from './domain.ts';
 
 const instant = z.iso
   .datetime({ error: 'give an instant in UTC, such as 2026-11-23T00:00:00Z' })
@@ -12,7 +12,7 @@ const runId = z
   );
 const options = {
   allowPartial: z.boolean().default(false),
-  oneWorkerBytesMax: z.int().min(0).max(oneWorkerBytesMax).default(oneWorkerBytesMax),
+  mode: z.enum(modes, { error: `give ${modes.map((mode) => `"${mode}"`).join(', ')}, or nothing` }).exactOptional(),
 };
 
 /** Started by a person: a run ID of theirs, and the window. */
@@ -34,14 +34,15 @@ export function parseRunInput(input: unknown): RunRequest {
   const { data } = parsed;
   const window =
     'scheduledAt' in data ? nightlyWindow(data.scheduledAt) : { runId: data.runId, fromMs: data.from, toMs: data.to };
-  return { ...window, allowPartial: data.allowPartial, oneWorkerBytesMax: data.oneWorkerBytesMax };
+  return { ...window, allowPartial: data.allowPartial, ...(data.mode === undefined ? {} : { mode: data.mode }) };
 }
 
-const uuid = z
-  .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'give a lower-case UUID');
-const missedMessage = z.strictObject({ runId, documentId: uuid });
-const delivery = z.strictObject({ documentId: uuid, idempotencyKey: z.string().min(1).max(256).exactOptional() });
+const documentId = z.string().superRefine((id, { addIssue }) => {
+  const problem = problemOfId(id);
+  if (problem !== undefined) addIssue(problem);
+});
+const missedMessage = z.strictObject({ runId, documentId });
+const delivery = z.strictObject({ documentId, idempotencyKey: z.string().min(1).max(256).exactOptional() });
 
 /** A message or a call that is not what it has to be: says each field that is wrong, and what it takes. */
 export class InputRefused extends Error {

@@ -2,31 +2,53 @@
  * The steps of a run, each told what it works with. The maps run them in many functions, a small run in one, over the
  * same files, so that both give the same bytes and either can go on where the other stopped.
  */
-import pMap from 'p-map';
+import pMap, { pMapIterable } from 'p-map';
 import { CorruptLogError, decompress } from '../kit/decompress.ts';
-import { defaultPattern } from '../../engines/log-diff/pattern.ts';
-import { countDistinct, footerTailBytes, readFooter, RunBuilder, subtract } from '../../engines/log-diff/run.ts';
-import { createScanner } from '../../engines/log-diff/scan.ts';
-import { parseUuid, uuidText } from '../../engines/log-diff/uuid.ts';
+import { type Core, type CoreOptions, type Shape, shapeBytes, WasmCore } from '../../engines/log-diff/core.ts';
+import { EvenFeed, LogFeed } from '../../engines/log-diff/feed.ts';
+import { addOrdinals, encodeOrdinals } from '../../engines/log-diff/ordinals.ts';
+import { defaultPattern, type LogPattern } from '../../engines/log-diff/pattern.ts';
+import { emptyStats } from '../../engines/log-diff/scan.ts';
+import {
+  blocksAt,
+  footerTailBytes,
+  idsIn,
+  indexRowBytes,
+  layOutIndex,
+  pickIds,
+  type Place,
+  placesIn,
+  readFooter,
+  sideOf,
+  UnitBlocks,
+  type UnitFooter,
+} from '../../engines/log-diff/unit.ts';
 import type { Clock } from '../kit/clock.ts';
 import {
   afterRefusedClaim,
   checkGaps,
   checkWindow,
+  chooseMode,
   cutIntoUnits,
   findMissingLogs,
   findShortLogs,
+  type Choice,
   type Gap,
   lastLineMs,
   logDays,
   type LogObject,
   type Manifest,
+  type Mode,
   parseLogKey,
+  problemOfId,
   type Report,
   runCostUsd,
   RunRefused,
   type RunRequest,
+  samplesMax,
   sendDelayMaxMs,
+  signedPartitions,
+  type LogUnit,
   type Unit,
 } from './domain.ts';
 import type {
@@ -42,10 +64,19 @@ import type {
 type Documents = ReturnType<typeof documents>;
 type Logs = ReturnType<typeof logs>;
 
-/** What a child of the extracting map is given. */
+/** How the ID is found in a line. */
+const pattern: LogPattern = defaultPattern;
+
+/** What a child of the maps over units is given. */
 export interface ExtractItem {
   readonly runId: string;
   readonly unit: Unit;
+}
+
+/** What a child of the marking map is given. */
+export interface MarkItem {
+  readonly runId: string;
+  readonly unit: LogUnit;
 }
 
 /** What a child of the subtracting map is given. */
@@ -54,13 +85,25 @@ export interface SubtractItem {
   readonly partition: number;
 }
 
+/** Where a map reads its units. */
+interface UnitsFile {
+  readonly bucket: string;
+  readonly key: string;
+}
+
 /** What the state machine goes on with. */
 export interface Plan {
   readonly runId: string;
-  readonly plannedBytes: number;
-  readonly oneWorkerBytesMax: number;
-  /** Where the map reads its units. */
-  readonly units: { readonly bucket: string; readonly key: string };
+  /** The shards of A. */
+  readonly units: UnitsFile;
+}
+
+/** What it goes on with once A is extracted. */
+export interface Chosen {
+  readonly runId: string;
+  readonly mode: Mode;
+  /** The logs. */
+  readonly units: UnitsFile;
   readonly partitions: readonly SubtractItem[];
 }
 
@@ -88,15 +131,16 @@ export async function plan(
         'give the same input, or a new "runId"',
     );
   }
-  const items: ExtractItem[] = manifest.units.map((unit) => ({ runId: request.runId, unit }));
-  await files.put('units.json', JSON.stringify(items));
-  return {
-    runId: request.runId,
-    plannedBytes: manifest.logBytes,
-    oneWorkerBytesMax: request.oneWorkerBytesMax,
-    units: { bucket: files.bucket, key: files.keyOf('units.json') },
-    partitions: Array.from({ length: manifest.partitions }, (_, partition) => ({ runId: request.runId, partition })),
-  };
+  return { runId: request.runId, units: await listUnits(manifest, 'signed', files) };
+}
+
+async function listUnits({ request, units }: Manifest, kind: Unit['kind'], files: RunFiles): Promise<UnitsFile> {
+  const items: ExtractItem[] = units
+    .filter((unit) => unit.kind === kind)
+    .map((unit) => ({ runId: request.runId, unit }));
+  const name = `${kind}-units.json`;
+  await files.put(name, JSON.stringify(items));
+  return { bucket: files.bucket, key: files.keyOf(name) };
 }
 
 async function pin(
@@ -126,10 +170,7 @@ async function pin(
     servers: expected,
     unexpectedServers: unexpected,
     gaps: gaps.with,
-    ...cutIntoUnits(
-      objects.filter(({ bytes }) => bytes > 0),
-      request.oneWorkerBytesMax,
-    ),
+    ...cutIntoUnits(objects.filter(({ bytes }) => bytes > 0)),
   };
 }
 
@@ -180,128 +221,420 @@ async function endOfPlain(
   return endMs;
 }
 
-/** More distinct documents than this in one unit would not fit the function's memory. */
-const idsMax = 16_000_000;
-const objectsAtOnce = 8;
+/** A shard holds so many bytes of IDs at most: 31 million UUIDs, and as much again to lay them out. */
+const shardBytesMax = 500 * 2 ** 20;
+/** What was found in logs is held up to so many bytes, then put away. */
+const heldBytesMax = 256 * 2 ** 20;
+const blockBytes = 16 * 1024;
+/** There are many partitions of A, and DynamoDB is slower than any block. */
+const signedBlockBytes = 2 * 1024;
+const inputBytes = 256 * 1024;
+/** A log of at most so many bytes is fetched whole, while the ones before it are read: its latency is longer than its transfer. */
+const smallBytesMax = 8 * 2 ** 20;
+const fetchedAhead = 4;
 
 /** What a unit's run says of itself, in its footer: the same on every attempt. */
 interface UnitStats {
+  /** Signed documents, repeats included. */
+  readonly ids: number;
+  /** Bytes and lengths of their IDs, in base64: see core.ts. */
+  readonly shape: string;
   readonly lines: number;
   readonly matched: number;
   readonly unreadableLines: number;
+  /** By server. */
   readonly lastLineMs: Readonly<Record<string, number>>;
+  /** Of broadcast: matched lines whose ID A has. */
+  readonly found: number;
+  /** Objects that were written before the unit's last one. */
+  readonly parts: number;
 }
+const noStats: UnitStats = {
+  ids: 0,
+  shape: '',
+  lines: 0,
+  matched: 0,
+  unreadableLines: 0,
+  lastLineMs: {},
+  found: 0,
+  parts: 0,
+};
 
 const runName = (unit: Unit) => `extract/${unit.name}.run`;
+const partName = (unit: Unit, part: number) => `extract/${unit.name}.part-${part}.run`;
 
-/** Reads one unit and writes its distinct IDs, by partition, as one object; does nothing when that is there already. */
-export async function extract(
-  unit: Unit,
-  {
-    documents,
-    logs,
-    files,
-    clock,
-    memoryMb,
-  }: { documents: Documents; logs: Logs; files: RunFiles; clock: Clock; memoryMb: number },
-): Promise<void> {
-  if (await files.exists(runName(unit))) return;
-  const startMs = clock();
-  const { request, partitions } = await files.getJson<Manifest>('manifest.json');
-  const builder = new RunBuilder({ partitions, idsMax });
-  const read =
-    unit.kind === 'signed'
-      ? await readSigned(unit.shards, request, documents, builder)
-      : { stats: await readLogs(unit.objects, logs, builder), readUnits: 0 };
-  await files.put(runName(unit), builder.finish({ ...read.stats }), {
-    'duration-ms': String(clock() - startMs),
-    'memory-mb': String(memoryMb),
-    'read-units': String(read.readUnits),
+/** What a worker that reads logs works with. */
+export interface Sources {
+  readonly logs: Logs;
+  readonly files: RunFiles;
+  readonly clock: Clock;
+  readonly memoryMb: number;
+}
+
+/** Reads one unit and writes its IDs, by partition, as one object; does nothing when that is there already. */
+export async function extract(unit: Unit, sources: Sources & { readonly documents: Documents }): Promise<void> {
+  if (unit.kind === 'logs') return extractLogs(unit, sources);
+  return once(unit, sources, () => readShards(unit.shards, sources));
+}
+
+async function extractLogs(unit: LogUnit, sources: Sources): Promise<void> {
+  const { files, logs } = sources;
+  return once(unit, sources, async () => {
+    const { partitions, shape } = await files.getJson<Pinned>('choice.json');
+    let parts = 0;
+    const put = (blocks: UnitBlocks) => files.put(partName(unit, parts++), blocks.layOut({}));
+    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, put });
+    return { blocks, stats: { ...stats, parts } };
   });
 }
 
-async function readSigned(
-  shards: readonly string[],
-  { fromMs, toMs }: RunRequest,
-  documents: Documents,
-  builder: RunBuilder,
-): Promise<{ stats: UnitStats; readUnits: number }> {
-  let readUnits = 0;
-  await pMap(
-    shards,
-    async (shard) => {
-      for await (const page of documents.signedIn(shard, fromMs, toMs)) {
-        readUnits += page.readUnits;
-        for (const id of page.ids) {
-          const text = Buffer.from(id);
-          if (!parseUuid(text, 0, text.length, key)) {
-            throw new RunRefused(
-              `document ${JSON.stringify(id)} is signed, but its ID is no canonical lower-case UUID: this run could neither find nor miss it`,
-            );
-          }
-          builder.add(key);
-        }
+/** Reads one unit of logs and writes which documents of A it confirms, by partition, as one object; once. */
+export async function mark(unit: LogUnit, sources: Sources): Promise<void> {
+  const { files, logs } = sources;
+  await once(unit, sources, async () => {
+    const choice = await files.getJson<Pinned>('choice.json');
+    const { partitions, shape } = choice;
+    const rowBytes = signedRowBytes(choice);
+    const index = await files.range('signed.index', 0, partitions * rowBytes);
+    const found: Uint8Array[] = Array.from({ length: partitions }, () => new Uint8Array(0));
+    const core = newCore(noBlocks);
+    let hits = 0;
+    const put = async (blocks: UnitBlocks): Promise<void> => {
+      for (let partition = 0; partition < partitions; partition += 1) {
+        const logged = blocks.of(partition);
+        if (logged.keys.length + logged.texts.length === 0) continue;
+        const row = index.subarray(partition * rowBytes, (partition + 1) * rowBytes);
+        const signed = await readSigned(choice.objects, row, files);
+        const table = core.open(sideOf(signed));
+        for (const block of logged.keys) table.probe('keys', block);
+        for (const block of logged.texts) table.probe('texts', block);
+        hits += table.hits;
+        const bits = new Uint8Array(Math.ceil(countIds(signed) / 8));
+        let ordinal = 0;
+        for (const { kind, block } of signed) ordinal = table.found(kind, block, bits, ordinal);
+        found[partition] = union(found[partition]!, bits);
       }
-    },
-    { concurrency: objectsAtOnce },
-  );
-  return { stats: { lines: 0, matched: 0, unreadableLines: 0, lastLineMs: {} }, readUnits };
+    };
+    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, put });
+    await put(blocks);
+    const marks = new UnitBlocks(partitions);
+    for (const [partition, bits] of found.entries()) marks.put('keys', partition, encodeOrdinals(bits));
+    return { blocks: marks, stats: { ...stats, found: hits } };
+  });
 }
 
-const key = new Uint8Array(16);
+function union(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return b.map((byte, i) => byte | (a[i] ?? 0));
+}
 
-async function readLogs(objects: readonly LogObject[], logs: Logs, builder: RunBuilder): Promise<UnitStats> {
-  const stats = { lines: 0, matched: 0, unreadableLines: 0 };
+/** Writes what a unit's reading gives, with what it took, unless it is there already. */
+async function once(
+  unit: Unit,
+  { files, clock, memoryMb }: Sources,
+  read: () => Promise<{ blocks: UnitBlocks; stats: UnitStats; readUnits?: number }>,
+): Promise<void> {
+  if (await files.exists(runName(unit))) return;
+  const startMs = clock();
+  const { blocks, stats, readUnits = 0 } = await read();
+  await files.create(runName(unit), blocks.layOut({ ...stats }), {
+    'duration-ms': String(clock() - startMs),
+    'memory-mb': String(memoryMb),
+    'read-units': String(readUnits),
+  });
+}
+
+function newCore(options: Pick<CoreOptions, 'partitionBits' | 'blockBytes' | 'spill'>): Core {
+  const { literal } = pattern;
+  return new WasmCore({ ...options, inputBytes, ...(literal ? { literal } : {}) });
+}
+
+/** For a core that adds no IDs. */
+const noBlocks = { partitionBits: 0, blockBytes: 512, spill: () => {} } as const;
+
+async function readShards(
+  shards: readonly string[],
+  { documents, files }: { readonly documents: Documents; readonly files: RunFiles },
+): Promise<{ blocks: UnitBlocks; stats: UnitStats; readUnits: number }> {
+  const { fromMs, toMs } = (await files.getJson<Manifest>('manifest.json')).request;
+  const blocks = new UnitBlocks(signedPartitions);
+  const core = newCore({
+    partitionBits: Math.log2(signedPartitions),
+    blockBytes: signedBlockBytes,
+    spill: (kind, partition, block) => blocks.put(kind, partition, block),
+  });
+  let [ids, readUnits] = [0, 0];
+  for (const shard of shards) {
+    for await (const page of documents.signedIn(shard, fromMs, toMs)) {
+      readUnits += page.readUnits;
+      for (const id of page.ids) {
+        const problem = problemOfId(id);
+        if (problem !== undefined) {
+          throw new RunRefused(
+            `document ${JSON.stringify(id)} is signed, but its ID ${problem}; this run could neither find nor miss it`,
+          );
+        }
+        const text = Buffer.from(id);
+        core.addSigned(text, 0, text.length);
+        ids += 1;
+      }
+      if (blocks.bytes > shardBytesMax) {
+        throw new RunRefused(`shard ${shard} has more than ${ids} signed documents: run a shorter window`);
+      }
+    }
+  }
+  core.flush();
+  const shape = Buffer.from(core.shape).toString('base64');
+  return { blocks, stats: { ...noStats, ids, shape }, readUnits };
+}
+
+/** Reads logs in their order. `put` takes what was found so far, as often as it is too much to hold. */
+async function readLogs(
+  objects: readonly LogObject[],
+  logs: Logs,
+  {
+    partitions,
+    shape,
+    put,
+  }: { readonly partitions: number; readonly shape: string; readonly put: (full: UnitBlocks) => Promise<void> },
+): Promise<{ blocks: UnitBlocks; stats: UnitStats }> {
+  let blocks = new UnitBlocks(partitions);
+  const full: UnitBlocks[] = [];
+  const core = newCore({
+    partitionBits: Math.log2(partitions),
+    blockBytes,
+    spill: (kind, partition, block) => {
+      if (blocks.bytes + block.length > heldBytesMax) {
+        full.push(blocks);
+        blocks = new UnitBlocks(partitions);
+      }
+      blocks.put(kind, partition, block);
+    },
+  });
+  core.addShape(shapeOf(shape));
+  const sum = { lines: 0, matched: 0, unreadableLines: 0 };
   // A map, since servers have names of their own, `constructor` for one.
   const lastLines = new Map<string, number>();
-  await pMap(
-    objects,
-    async (object) => {
-      const scanner = createScanner({
-        pattern: defaultPattern,
-        idShape: 'uuid',
-        timestamps: true,
-        onId: (bytes, start, end) => {
-          parseUuid(bytes, start, end, key);
-          builder.add(key);
-        },
-      });
-      await readInto(scanner, object, logs);
-      scanner.finish();
-      const read = scanner.stats;
-      stats.lines += read.lines;
-      stats.matched += read.matched;
-      stats.unreadableLines += read.unreadableLines;
-      const server = parseLogKey(object.key)!.server;
-      if (read.lastTimestampMs !== undefined) {
-        lastLines.set(server, Math.max(lastLines.get(server) ?? 0, read.lastTimestampMs));
+  const opened = pMapIterable(objects, async (object) => ({ object, body: await fetchSmall(object, logs) }), {
+    concurrency: fetchedAhead,
+    backpressure: fetchedAhead,
+  });
+  for await (const { object, body } of opened) {
+    const stats = emptyStats();
+    const feed = new EvenFeed(new LogFeed(core, pattern, stats, { timestamps: true }));
+    try {
+      for await (const chunk of decompress(body ?? (await logs.open(object)))) {
+        feed.push(chunk);
+        for (let one = full.shift(); one !== undefined; one = full.shift()) await put(one);
       }
-    },
-    { concurrency: objectsAtOnce },
-  );
-  // Objects finish in any order, and the footer's bytes must not depend on it.
-  return { ...stats, lastLineMs: Object.fromEntries([...lastLines].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
-}
-
-async function readInto(scanner: ReturnType<typeof createScanner>, object: LogObject, logs: Logs): Promise<void> {
-  try {
-    for await (const chunk of decompress(await logs.open(object))) scanner.push(chunk);
-  } catch (error) {
-    if (!(error instanceof CorruptLogError)) throw error;
-    throw new RunRefused(`log ${object.key} ${error.message}; ship it again, and give a new "runId"`);
+    } catch (error) {
+      if (!(error instanceof CorruptLogError)) throw error;
+      throw new RunRefused(`log ${object.key} ${error.message}; ship it again, and give a new "runId"`);
+    }
+    feed.finish();
+    sum.lines += stats.lines;
+    sum.matched += stats.matched;
+    sum.unreadableLines += stats.unreadableLines;
+    const server = parseLogKey(object.key)!.server;
+    if (stats.lastTimestampMs !== undefined) {
+      lastLines.set(server, Math.max(lastLines.get(server) ?? 0, stats.lastTimestampMs));
+    }
   }
+  core.flush();
+  for (const one of full) await put(one);
+  return { blocks, stats: { ...noStats, ...sum, lastLineMs: Object.fromEntries(lastLines) } };
 }
 
-/** What `verify` found in all units. */
-interface Verified extends Omit<UnitStats, 'lastLineMs'> {
-  readonly gaps: readonly Gap[];
-  readonly workerMs: number;
+/** A small log's bytes; nothing for a large one, whose stream would time out before its turn comes. */
+async function fetchSmall(object: LogObject, logs: Logs): Promise<readonly Uint8Array[] | undefined> {
+  if (object.bytes > smallBytesMax) return undefined;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of await logs.open(object)) chunks.push(chunk);
+  return chunks;
+}
+
+function shapeOf(base64: string): Shape {
+  const shape = new Uint8Array(shapeBytes);
+  shape.set(Buffer.from(base64, 'base64'));
+  return shape;
+}
+
+/** What `choose` pins: the mode, and what the workers need to know of A. */
+interface Pinned extends Choice {
+  readonly shape: string;
+  /** Objects of A, in the order in which its IDs are counted. */
+  readonly objects: readonly string[];
+  readonly work: Work;
+}
+
+/** What workers used. */
+interface Work {
+  readonly ms: number;
   readonly gbSeconds: number;
   readonly readUnits: number;
 }
 
-const indexEntryBytes = 8;
+/** Looks at A, now that it is extracted, and at a sample of the logs; pins the mode. */
+export async function choose(
+  runId: string,
+  { logs, files }: { readonly logs: Logs; readonly files: RunFiles },
+): Promise<Chosen> {
+  const manifest = await files.getJson<Manifest>('manifest.json');
+  const read = await readUnits(
+    manifest.units.filter(({ kind }) => kind === 'signed'),
+    signedPartitions,
+    files,
+  );
+  const pinned = (await files.exists('choice.json'))
+    ? await files.getJson<Pinned>('choice.json')
+    : await files.createJsonOnce('choice.json', await chosenBy(manifest, read, logs));
+  await files.put('signed.index', layOutIndex(read.footers, pinned.partitions));
+  return {
+    runId,
+    mode: pinned.mode,
+    units: await listUnits(manifest, 'logs', files),
+    partitions: Array.from({ length: pinned.partitions }, (_, partition) => ({ runId, partition })),
+  };
+}
+
+async function chosenBy(manifest: Manifest, signed: UnitsRead, logs: Logs): Promise<Pinned> {
+  const shape = new Uint8Array(shapeBytes);
+  for (const stats of signed.stats) shapeOf(stats.shape).forEach((flag, i) => (shape[i]! |= flag));
+  const base64 = Buffer.from(shape).toString('base64');
+  const logUnits = manifest.units.flatMap((unit) => (unit.kind === 'logs' ? [unit.objects] : []));
+  const sizes = {
+    signed: signed.stats.reduce((sum, { ids }) => sum + ids, 0),
+    signedBytes: signed.footers.reduce((sum, offsets) => sum + offsets.at(-1)!, 0),
+    logBytes: manifest.logBytes,
+    loggedEstimate: Math.ceil(manifest.logBytes * (await sampleLogs(logUnits.flat(), base64, logs))),
+    logUnits: logUnits.length,
+  };
+  return {
+    ...chooseMode(sizes, manifest.request.mode),
+    shape: base64,
+    objects: signed.objects,
+    work: signed.work,
+  };
+}
+
+const sampleBytes = 256 * 1024;
+
+/** IDs for each stored byte of the logs, by the beginnings of some of them: at least one ID in all that was looked at. */
+async function sampleLogs(objects: readonly LogObject[], shape: string, logs: Logs): Promise<number> {
+  const step = Math.max(1, objects.length / samplesMax);
+  const sampled = Array.from(
+    { length: Math.min(samplesMax, objects.length) },
+    (_, i) => objects[Math.floor(i * step)]!,
+  );
+  const core = newCore(noBlocks);
+  core.addShape(shapeOf(shape));
+  const stats = emptyStats();
+  let bytes = 0;
+  for await (const { object, head } of pMapIterable(
+    sampled,
+    async (object) => ({ object, head: await takeBytes(await logs.head(object, sampleBytes), sampleBytes) }),
+    { concurrency: fetchedAhead },
+  )) {
+    const feed = new EvenFeed(new LogFeed(core, pattern, stats));
+    try {
+      for await (const chunk of decompress(head)) feed.push(chunk);
+    } catch (error) {
+      // The beginning of a compressed log ends inside of it.
+      if (!(error instanceof CorruptLogError)) throw error;
+    }
+    feed.finish();
+    bytes += Math.min(sampleBytes, object.bytes);
+  }
+  return Math.max(1, stats.matched) / Math.max(1, bytes);
+}
+
+async function takeBytes(source: AsyncIterable<Uint8Array>, bytes: number): Promise<readonly Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  let left = bytes;
+  for await (const chunk of source) {
+    chunks.push(chunk.subarray(0, left));
+    left -= chunk.length;
+    if (left <= 0) break;
+  }
+  return chunks;
+}
+
+/** What the footers of units say, in the units' order. */
+interface UnitsRead {
+  readonly objects: readonly string[];
+  readonly footers: readonly UnitFooter['offsets'][];
+  readonly stats: readonly UnitStats[];
+  readonly work: Work;
+}
+
 const footersAtOnce = 32;
+
+/** Reads the footer of each object of the units, and so finds that it is there and whole. */
+async function readUnits(units: readonly Unit[], partitions: number, files: RunFiles): Promise<UnitsRead> {
+  const footerOf = async (name: string) => {
+    const { tail, length, metadata } = await files.suffix(name, footerTailBytes(partitions));
+    return { name, metadata, ...readFooter(tail, length) };
+  };
+  const read = await pMap(
+    units,
+    async (unit) => {
+      const last = await footerOf(runName(unit));
+      const stats = last.stats as unknown as UnitStats;
+      const parts = Array.from({ length: stats.parts }, (_, part) => partName(unit, part));
+      return { stats, metadata: last.metadata, objects: [...(await pMap(parts, footerOf)), last] };
+    },
+    { concurrency: footersAtOnce },
+  );
+  const objects = read.flatMap((unit) => unit.objects);
+  const sum = (of: (metadata: Record<string, string>) => number) =>
+    read.reduce((total, { metadata }) => total + of(metadata), 0);
+  return {
+    objects: objects.map(({ name }) => name),
+    footers: objects.map(({ offsets }) => offsets),
+    stats: read.map(({ stats }) => stats),
+    work: {
+      ms: sum((metadata) => Number(metadata['duration-ms'])),
+      gbSeconds: sum((metadata) => (Number(metadata['duration-ms']) / 1000) * (Number(metadata['memory-mb']) / 1024)),
+      readUnits: sum((metadata) => Number(metadata['read-units'])),
+    },
+  };
+}
+
+function signedRowBytes({ partitions, objects }: Pinned): number {
+  return indexRowBytes(objects.length, signedPartitions / partitions);
+}
+
+/** A's blocks of one partition, in the order in which its IDs are counted. `row`: the partition's of signed.index. */
+async function readSigned(
+  objects: readonly string[],
+  row: Uint8Array,
+  files: RunFiles,
+): Promise<ReturnType<typeof blocksAt>> {
+  const places = placesIn(row, objects.length);
+  const blocks = await pMap(
+    objects,
+    async (name, i) => blocksAt(places[i]!, await readPlace(name, places[i]!, files)),
+    {
+      concurrency: footersAtOnce,
+    },
+  );
+  return blocks.flat();
+}
+
+function readPlace(name: string, place: Place, files: RunFiles): Promise<Uint8Array> {
+  return files.range(name, place[0]!, place.at(-1)!);
+}
+
+function countIds(blocks: ReturnType<typeof blocksAt>): number {
+  return blocks.reduce((sum, { kind, block }) => sum + idsIn(kind, block), 0);
+}
+
+/** What `verify` found in all units. */
+interface Verified extends Pick<UnitStats, 'lines' | 'matched' | 'unreadableLines' | 'found'> {
+  readonly gaps: readonly Gap[];
+  /** Objects of the logs' units. */
+  readonly objects: readonly string[];
+  readonly work: Work;
+}
 
 /**
  * Checks that every unit is there and that every log reached far enough, before anything is computed from them; then
@@ -309,63 +642,49 @@ const footersAtOnce = 32;
  */
 export async function verify({ files }: { files: RunFiles }): Promise<void> {
   const manifest = await files.getJson<Manifest>('manifest.json');
-  const { units, partitions, request } = manifest;
-  const index = new DataView(new ArrayBuffer(partitions * units.length * indexEntryBytes));
-  const lastLines = new Map<string, number>();
-  const sum = { lines: 0, matched: 0, unreadableLines: 0, workerMs: 0, gbSeconds: 0, readUnits: 0 };
-  await pMap(
-    units.entries(),
-    async ([number, unit]) => {
-      const { footer, metadata } = await readUnitFooter(files, unit, partitions);
-      for (let partition = 0; partition < partitions; partition += 1) {
-        const at = (partition * units.length + number) * indexEntryBytes;
-        index.setUint32(at, footer.offsets[partition]!, true);
-        index.setUint32(at + 4, footer.offsets[partition + 1]!, true);
-      }
-      const stats = footer.stats as unknown as UnitStats;
-      sum.lines += stats.lines;
-      sum.matched += stats.matched;
-      sum.unreadableLines += stats.unreadableLines;
-      sum.workerMs += Number(metadata['duration-ms']);
-      sum.gbSeconds += (Number(metadata['duration-ms']) / 1000) * (Number(metadata['memory-mb']) / 1024);
-      sum.readUnits += Number(metadata['read-units']);
-      for (const [server, ms] of Object.entries(stats.lastLineMs)) {
-        lastLines.set(server, Math.max(lastLines.get(server) ?? 0, ms));
-      }
-    },
-    { concurrency: footersAtOnce },
+  const { partitions } = await files.getJson<Pinned>('choice.json');
+  const { objects, footers, stats, work } = await readUnits(
+    manifest.units.filter(({ kind }) => kind === 'logs'),
+    partitions,
+    files,
   );
+  const lastLines = new Map<string, number>();
+  const sum = { lines: 0, matched: 0, unreadableLines: 0, found: 0 };
+  for (const unit of stats) {
+    for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += unit[name];
+    for (const [server, ms] of Object.entries(unit.lastLineMs)) {
+      lastLines.set(server, Math.max(lastLines.get(server) ?? 0, ms));
+    }
+  }
   const known = new Set(manifest.gaps.map(({ server }) => server));
   const short = findShortLogs(
     manifest.servers.filter((server) => !known.has(server)),
     lastLines,
-    request.toMs,
+    manifest.request.toMs,
   );
-  const gaps = checkGaps(short, manifest.servers.length, request.allowPartial);
+  const gaps = checkGaps(short, manifest.servers.length, manifest.request.allowPartial);
   if (gaps.do === 'refuse')
     throw new RunRefused(`${gaps.because}; this run has pinned them as they were: give a new "runId"`);
-  await files.put('index.bin', new Uint8Array(index.buffer));
+  await files.put('logs.index', layOutIndex(footers, partitions));
   await files.put(
     'verified.json',
-    JSON.stringify({ ...sum, gaps: [...manifest.gaps, ...gaps.with] } satisfies Verified),
+    JSON.stringify({ ...sum, objects, work, gaps: [...manifest.gaps, ...gaps.with] } satisfies Verified),
   );
-}
-
-async function readUnitFooter(files: RunFiles, unit: Unit, partitions: number) {
-  const { tail, length, metadata } = await files.suffix(runName(unit), footerTailBytes(partitions));
-  return { footer: readFooter(tail, length), metadata };
 }
 
 /** What one reducer found, kept as the mark that its partition is done. */
 interface Subtracted {
   readonly signed: number;
-  readonly logged: number;
+  /** IDs in the logs that A has, repeats included; not known in broadcast. */
+  readonly found: number;
   readonly missed: number;
   readonly workerMs: number;
   readonly memoryMb: number;
 }
 
-const slicesAtOnce = 32;
+/** What a reducer reads ahead of B. */
+const aheadBytesMax = 64 * 2 ** 20;
+const rangesAtOnceMax = 32;
 const batchesAtOnce = 8;
 
 /** A_p - B_p of one partition: the missed IDs go to S3 first, then to the queue, then the partition is marked done. */
@@ -381,75 +700,89 @@ export async function subtractPartition(
   const done = `queued/${partition}.json`;
   if (await files.exists(done)) return;
   const startMs = clock();
-  const { units } = await files.getJson<Manifest>('manifest.json');
-  const rowBytes = units.length * indexEntryBytes;
-  const row = await files.range('index.bin', partition * rowBytes, (partition + 1) * rowBytes);
-  const places = new DataView(row.buffer, row.byteOffset, row.byteLength);
-  const slices = await pMap(
-    units.entries(),
-    async ([number, unit]) => ({
-      kind: unit.kind,
-      keys: await files.range(
-        runName(unit),
-        places.getUint32(number * indexEntryBytes, true),
-        places.getUint32(number * indexEntryBytes + 4, true),
-      ),
-    }),
-    { concurrency: slicesAtOnce },
-  );
-  const keysOf = (kind: Unit['kind']) => slices.filter((slice) => slice.kind === kind).map(({ keys }) => keys);
-  const logged = keysOf('logs');
-  const { signed, missed } = subtract(keysOf('signed'), logged);
-  const ids = Array.from({ length: missed.length / 16 }, (_, index) => uuidText(missed, index * 16));
-  await files.put(`missed/${partition}.txt`, ids.map((id) => `${id}\n`).join(''));
+  const choice = await files.getJson<Pinned>('choice.json');
+  const { signed, found, missed, lines } = await joinPartition(partition, choice, files);
+  await files.put(`missed/${partition}.txt`, lines);
+  const ids = lines.toString().split('\n').slice(0, -1);
   const batches = Array.from({ length: Math.ceil(ids.length / queue.batchMax) }, (_, index) =>
     ids.slice(index * queue.batchMax, (index + 1) * queue.batchMax),
   );
   await pMap(batches, (batch) => queue.send(runId, batch), { concurrency: batchesAtOnce });
-  await files.put(
-    done,
-    JSON.stringify({
-      signed,
-      logged: countDistinct(logged),
-      missed: ids.length,
-      workerMs: clock() - startMs,
-      memoryMb,
-    } satisfies Subtracted),
+  const workerMs = clock() - startMs;
+  await files.put(done, JSON.stringify({ signed, found, missed, workerMs, memoryMb } satisfies Subtracted));
+}
+
+async function joinPartition(partition: number, choice: Pinned, files: RunFiles) {
+  const row = (name: string, bytes: number) => files.range(name, partition * bytes, (partition + 1) * bytes);
+  const signed = await readSigned(choice.objects, await row('signed.index', signedRowBytes(choice)), files);
+  const { objects } = await files.getJson<Verified>('verified.json');
+  const places = placesIn(await row('logs.index', indexRowBytes(objects.length, 1)), objects.length);
+  const largest = Math.max(1, ...places.map((place) => place.at(-1)! - place[0]!));
+  const ranges = pMapIterable(
+    objects.entries(),
+    async ([i, name]) => ({ place: places[i]!, bytes: await readPlace(name, places[i]!, files) }),
+    { concurrency: Math.min(rangesAtOnceMax, Math.ceil(aheadBytesMax / largest)) },
   );
+  const table = newCore(noBlocks).open(sideOf(signed));
+  if (choice.mode === 'broadcast') {
+    const count = countIds(signed);
+    const bits = new Uint8Array(Math.ceil(count / 8));
+    for await (const { bytes } of ranges) addOrdinals(bytes, bits, count);
+    let ordinal = 0;
+    for (const { kind, block } of signed) {
+      table.probe(kind, pickIds(kind, block, bits, ordinal));
+      ordinal += idsIn(kind, block);
+    }
+  } else {
+    for await (const { place, bytes } of ranges) {
+      for (const { kind, block } of blocksAt(place, bytes)) table.probe(kind, block);
+    }
+  }
+  const { lines, ...counts } = table.missing();
+  return { ...counts, lines: Buffer.from(lines) };
 }
 
 /** Adds up what the workers left, and writes the report. */
 export async function report({ files, clock }: { files: RunFiles; clock: Clock }): Promise<Report> {
   const manifest = await files.getJson<Manifest>('manifest.json');
-  const { request } = manifest;
+  const choice = await files.getJson<Pinned>('choice.json');
+  const { mode, because, partitions } = choice;
+  const { request, units } = manifest;
   const verified = await files.getJson<Verified>('verified.json');
-  const partitions = await pMap(
-    Array.from({ length: manifest.partitions }, (_, partition) => partition),
+  const subtracted = await pMap(
+    Array.from({ length: partitions }, (_, partition) => partition),
     (partition) => files.getJson<Subtracted>(`queued/${partition}.json`),
     { concurrency: footersAtOnce },
   );
   const total = (of: (partition: Subtracted) => number) =>
-    partitions.reduce((sum, partition) => sum + of(partition), 0);
-  const missed = total((partition) => partition.missed);
+    subtracted.reduce((sum, partition) => sum + of(partition), 0);
+  const [signed, missed] = [total((partition) => partition.signed), total((partition) => partition.missed)];
+  const found = mode === 'broadcast' ? verified.found : total((partition) => partition.found);
+  const signedUnits = choice.objects.length;
   const result: Report = {
     runId: request.runId,
     from: new Date(request.fromMs).toISOString(),
     to: new Date(request.toMs).toISOString(),
-    signed: total(({ signed }) => signed),
+    signed,
     logs: manifest.logObjects,
     lines: verified.lines,
     matched: verified.matched,
     unreadableLines: verified.unreadableLines,
-    duplicates: verified.matched - total(({ logged }) => logged),
+    duplicates: found - (signed - missed),
     missed,
     complete: verified.gaps.length === 0,
     missingLogs: verified.gaps,
     unexpectedServers: manifest.unexpectedServers,
-    workers: manifest.mode === 'maps' ? manifest.units.length + manifest.partitions : 1,
+    mode,
+    because,
+    workers: signedUnits + (mode === 'one worker' ? 1 : units.length - signedUnits + partitions),
     durationMs: clock() - manifest.plannedAtMs,
-    costUsd: runCostUsd(manifest, {
-      gbSeconds: verified.gbSeconds + total(({ workerMs, memoryMb }) => (workerMs / 1000) * (memoryMb / 1024)),
-      readUnits: verified.readUnits,
+    costUsd: runCostUsd(manifest, choice, {
+      gbSeconds:
+        choice.work.gbSeconds +
+        verified.work.gbSeconds +
+        total(({ workerMs, memoryMb }) => (workerMs / 1000) * (memoryMb / 1024)),
+      readUnits: choice.work.readUnits,
       missed,
     }),
   };
@@ -457,13 +790,14 @@ export async function report({ files, clock }: { files: RunFiles; clock: Clock }
   return result;
 }
 
-/** The whole of a run, unit by unit and partition by partition, in one worker. */
+/** What the maps do once A is extracted, unit by unit and partition by partition, in one worker. */
 export async function reconcile(
   runId: string,
-  { files, queue, ...sources }: Parameters<typeof extract>[1] & { queue: ReturnType<typeof missedQueue> },
+  { files, queue, ...sources }: Sources & { readonly queue: ReturnType<typeof missedQueue> },
 ): Promise<void> {
-  const { units, partitions } = await files.getJson<Manifest>('manifest.json');
-  for (const unit of units) await extract(unit, { files, ...sources });
+  const { units } = await files.getJson<Manifest>('manifest.json');
+  const { partitions } = await files.getJson<Pinned>('choice.json');
+  for (const unit of units) if (unit.kind === 'logs') await extractLogs(unit, { files, ...sources });
   await verify({ files });
   for (let partition = 0; partition < partitions; partition += 1) {
     await subtractPartition({ runId, partition }, { files, queue, ...sources });

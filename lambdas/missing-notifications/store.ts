@@ -159,6 +159,11 @@ export function logs(bucket: string, s3 = new S3Client(bounded)) {
       return (await get(object)).Body as Readable;
     },
 
+    /** At least the first bytes of the pinned file as they lie, so many or all: a server may answer a range with more. */
+    async head(object: LogObject, bytes: number): Promise<AsyncIterable<Uint8Array>> {
+      return (await get(object, `bytes=0-${bytes - 1}`)).Body as Readable;
+    },
+
     /** The bytes of whatever the key holds now. */
     async openLatest(key: string): Promise<AsyncIterable<Uint8Array>> {
       return (await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body as Readable;
@@ -179,6 +184,31 @@ function filesOf(s3: S3Client, bucket: string, runId: string) {
     const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(name) }));
     return JSON.parse(await Body!.transformToString()) as T;
   };
+  /** False when the file is there already: whoever has read it may rely on it. Metadata as in put(). */
+  const create = async (
+    name: string,
+    body: Uint8Array | string,
+    metadata: Readonly<Record<string, string>> = {},
+  ): Promise<boolean> => {
+    try {
+      await s3.send(
+        new PutObjectCommand({
+          Bucket: bucket,
+          Key: keyOf(name),
+          Body: body,
+          Metadata: { ...metadata },
+          IfNoneMatch: '*',
+        }),
+      );
+      return true;
+    } catch (error) {
+      const isThere =
+        error instanceof S3ServiceException &&
+        (error.name === 'PreconditionFailed' || error.$metadata.httpStatusCode === 412);
+      if (isThere) return false;
+      throw error;
+    }
+  };
   return {
     bucket,
     keyOf,
@@ -196,26 +226,10 @@ function filesOf(s3: S3Client, bucket: string, runId: string) {
 
     /** Creates the file, or returns what another attempt created before. */
     async createJsonOnce<T>(name: string, value: T): Promise<T> {
-      try {
-        await s3.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: keyOf(name),
-            Body: JSON.stringify(value),
-            ContentType: 'application/json',
-            IfNoneMatch: '*',
-          }),
-        );
-        return value;
-      } catch (error) {
-        if (
-          error instanceof S3ServiceException &&
-          (error.name === 'PreconditionFailed' || error.$metadata.httpStatusCode === 412)
-        )
-          return getJson<T>(name);
-        throw error;
-      }
+      return (await create(name, JSON.stringify(value))) ? value : getJson<T>(name);
     },
+
+    create,
 
     /** Metadata is for what may differ between attempts, such as timing: the bytes must not. */
     async put(name: string, body: Uint8Array | string, metadata: Readonly<Record<string, string>> = {}): Promise<void> {

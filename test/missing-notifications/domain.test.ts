@@ -1,9 +1,11 @@
 import { fc, test } from '@fast-check/vitest';
+import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
   afterRefusedClaim,
   checkGaps,
   checkWindow,
+  chooseMode,
   cutIntoUnits,
   findMissingLogs,
   findShortLogs,
@@ -11,16 +13,23 @@ import {
   logDays,
   type LogObject,
   type Manifest,
+  type Mode,
+  modes,
   nightlyWindow,
   objectsPerUnitMax,
+  oneWorkerBytesMax,
+  oneWorkerSignedMax,
   parseLogKey,
+  problemOfId,
   type Report,
   reportLine,
+  requestsOf,
   runCostUsd,
   type RunRequest,
   sendDelayMaxMs,
   signedShard,
   signedShards,
+  type Sizes,
   type Unit,
 } from '../../lambdas/missing-notifications/domain.ts';
 
@@ -29,7 +38,7 @@ const minute = 60_000;
 const day = 86_400_000;
 
 function requestOf(from: string, to: string): RunRequest {
-  return { runId: 'r', fromMs: ms(from), toMs: ms(to), allowPartial: false, oneWorkerBytesMax: 0 };
+  return { runId: 'r', fromMs: ms(from), toMs: ms(to), allowPartial: false };
 }
 
 describe('a window', () => {
@@ -250,8 +259,8 @@ describe('work units', () => {
   const logUnits = (units: readonly Unit[]) => units.filter((unit) => unit.kind === 'logs');
   const sum = (sizes: readonly { readonly bytes: number }[]) => sizes.reduce((total, { bytes }) => total + bytes, 0);
 
-  test.prop([objects, fc.boolean()], { numRuns: 150 })('hold every log once, and every shard once', (all, small) => {
-    const { units, logBytes, logObjects } = cutIntoUnits(all, small ? Infinity : 0);
+  test.prop([objects], { numRuns: 150 })('hold every log once, and every shard once', (all) => {
+    const { units, logBytes, logObjects } = cutIntoUnits(all);
     const packed = logUnits(units).flatMap((unit) => unit.objects);
     const byKey = (list: readonly LogObject[]) => list.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     expect(byKey(packed)).toEqual(byKey(all));
@@ -261,7 +270,7 @@ describe('work units', () => {
   });
 
   test.prop([objects], { numRuns: 150 })('hold at most 200 logs and say how many bytes they are', (all) => {
-    for (const unit of logUnits(cutIntoUnits(all, 0).units)) {
+    for (const unit of logUnits(cutIntoUnits(all).units)) {
       expect(unit.objects.length).toBeLessThanOrEqual(objectsPerUnitMax);
       expect(unit.objects.length).toBeGreaterThan(0);
       expect(unit.bytes).toBe(sum(unit.objects));
@@ -269,7 +278,7 @@ describe('work units', () => {
   });
 
   test.prop([objects], { numRuns: 150 })('are even: none exceeds its share by more than one log', (all) => {
-    const packed = logUnits(cutIntoUnits(all, 0).units);
+    const packed = logUnits(cutIntoUnits(all).units);
     const share = sum(all) / packed.length;
     const largest = Math.max(0, ...all.map(({ bytes }) => bytes));
     for (const { bytes } of packed) expect(bytes).toBeLessThanOrEqual(share + largest);
@@ -278,7 +287,7 @@ describe('work units', () => {
   it('are within a third of the best possible, where the best possible is known', () => {
     // Graham's worst case for two units: sizes 3, 3, 2, 2, 2 split 6 and 6 at best, 7 and 5 by largest first.
     const all = [3, 3, 2, 2, 2].map((size, index) => log(`srv-${index}`, '2026/03/02', size * mib));
-    const packed = logUnits(cutIntoUnits(all, 0).units);
+    const packed = logUnits(cutIntoUnits(all).units);
     expect(packed).toHaveLength(2);
     expect(Math.max(...packed.map(({ bytes }) => bytes))).toBeLessThanOrEqual((4 / 3) * 6 * mib);
   });
@@ -286,38 +295,85 @@ describe('work units', () => {
   test.prop([objects.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })))], {
     numRuns: 100,
   })('are the same whatever order the logs are listed in', ([all, listed]) => {
-    expect(cutIntoUnits(listed, 0)).toEqual(cutIntoUnits(all, 0));
-  });
-
-  it('of few bytes are one worker’s, with one partition', () => {
-    const all = Array.from({ length: 450 }, (_, index) => log(`srv-${index}`, '2026/03/02', 10));
-    expect(cutIntoUnits(all, 4500)).toMatchObject({
-      mode: 'one worker',
-      partitions: 1,
-      units: [{ name: 'signed', shards: signedShards }, {}, {}, {}],
-    });
-    expect(cutIntoUnits(all, 4499)).toMatchObject({ mode: 'maps' });
+    expect(cutIntoUnits(listed)).toEqual(cutIntoUnits(all));
   });
 
   it('of no logs at all are still the signed documents', () => {
-    expect(cutIntoUnits([], 0)).toMatchObject({ mode: 'one worker', logBytes: 0, units: [{ kind: 'signed' }] });
+    expect(cutIntoUnits([])).toMatchObject({ logBytes: 0, units: signedShards.map(() => ({ kind: 'signed' })) });
   });
 
-  it('grow with the logs, and their number stays within what a state machine holds', () => {
-    const cuts = [1, 100, 10_000, 1_000_000].map((size) =>
-      cutIntoUnits(
-        Array.from({ length: 1000 }, (_, index) => log(`srv-${index}`, '2026/03/02', size * 1000, 'notify.log.gz')),
-        0,
-      ),
-    );
-    for (const { partitions } of cuts) {
-      expect(partitions).toBeGreaterThanOrEqual(4);
-      expect(partitions).toBeLessThanOrEqual(1024);
-    }
-    expect(cuts.map(({ units }) => units.length)).toEqual(
-      cuts.map(({ units }) => units.length).toSorted((a, b) => a - b),
-    );
-    expect(cuts.at(-1)!.partitions).toBe(1024);
+  it('are a minute’s reading at most, of logs that allow it, and grow in number with the logs', () => {
+    const counts = [1, 100, 10_000, 1_000_000].map((size) => {
+      const all = Array.from({ length: 1000 }, (_, index) => log(`srv-${index}`, '2026/03/02', size * 1000));
+      const packed = logUnits(cutIntoUnits(all).units);
+      const share = Math.max(...packed.map(({ bytes }) => bytes));
+      expect(share).toBeLessThanOrEqual(4 * 2 ** 30 + size * 1000);
+      return packed.length;
+    });
+    expect(counts).toEqual([5, 12, 64, 233]);
+  });
+});
+
+describe('the mode of a run', () => {
+  const million = 1_000_000;
+  const sizesOf = (of: Partial<Sizes>): Sizes => ({
+    signed: million,
+    signedBytes: (of.signed ?? million) * 16,
+    logBytes: 10 ** 12,
+    loggedEstimate: million,
+    logUnits: 64,
+    ...of,
+  });
+  const modeOf = (of: Partial<Sizes>) => chooseMode(sizesOf(of)).mode;
+
+  it.each([
+    ['a night’s logs of 100 MB for each of 200 servers', { logBytes: 20e9 }, 'one worker'],
+    ['as much as one worker reads in five minutes', { logBytes: oneWorkerBytesMax }, 'one worker'],
+    ['a byte more', { logBytes: oneWorkerBytesMax + 1 }, 'shuffle'],
+    ['as many documents as one worker joins', { logBytes: 1, signed: oneWorkerSignedMax }, 'one worker'],
+    ['one more', { logBytes: 1, signed: oneWorkerSignedMax + 1, logUnits: 2 }, 'broadcast'],
+    ['many readers of logs with as many IDs as A has', { logUnits: 64 }, 'shuffle'],
+    ['few readers of such logs', { logUnits: 3 }, 'broadcast'],
+    ['many readers of logs with a hundred times A’s IDs', { loggedEstimate: 100 * million }, 'broadcast'],
+    ['nothing signed at all', { signed: 0, signedBytes: 0 }, 'broadcast'],
+  ] as const)('for %s', (_, of, mode) => {
+    expect(modeOf(of)).toBe(mode);
+  });
+
+  test.prop([
+    fc.integer({ min: 1, max: 1e9 }),
+    fc.nat(1e11),
+    fc.integer({ min: 1, max: 10_000 }),
+    fc.integer({ min: 1, max: 257 }),
+  ])(
+    'is broadcast exactly if M < 2 (1 + |B| / |A|), whatever the IDs’ length, where one worker is too few',
+    (signed, loggedEstimate, logUnits, idBytes) => {
+      const sizes = sizesOf({ signed, signedBytes: signed * idBytes, loggedEstimate, logUnits });
+      const bound = 2 * (1 + loggedEstimate / signed);
+      // Equal but for rounding.
+      if (Math.abs(logUnits - bound) < 1e-6 * bound) return;
+      expect(chooseMode(sizes).mode).toBe(logUnits < bound ? 'broadcast' : 'shuffle');
+    },
+  );
+
+  it.each(modes)('is what the request asks for: %s', (mode) => {
+    const choice = chooseMode(sizesOf({ logBytes: 1 }), mode);
+    expect(choice).toMatchObject({ mode, because: 'the request asks for it' });
+  });
+
+  it('says the figures that decided', () => {
+    expect(chooseMode(sizesOf({ logBytes: 20e9 })).because).toBe('one worker reads 20 GB of logs in about 267 s');
+    expect(chooseMode(sizesOf({})).because).toBe('1.02 GB for A to 64 readers of logs, 0.064 GB for a shuffle');
+  });
+
+  it('comes with partitions that a worker holds, a power of two of them', () => {
+    const partitionsOf = (signed: number, loggedEstimate: number) =>
+      chooseMode(sizesOf({ signed, loggedEstimate })).partitions;
+    expect(partitionsOf(0, 1)).toBe(4);
+    expect(partitionsOf(million, million)).toBe(4);
+    expect(partitionsOf(30 * million, 31 * million)).toBe(8);
+    expect(partitionsOf(100 * million, 1000 * million)).toBe(256);
+    expect(partitionsOf(240 * million, 1e11)).toBe(256);
   });
 });
 
@@ -326,15 +382,33 @@ describe('the shard of a signed document', () => {
     expect(signedShards).toContain(signedShard(id));
   });
 
-  it('is by the last digit, so that shards are even', () => {
-    const shards = [...'0123456789abcdef'].map((digit) => signedShard(`00000000-0000-4000-8000-00000000000${digit}`));
-    expect(Object.values(Object.groupBy(shards, (shard) => shard)).map((ids) => ids?.length)).toEqual(
-      signedShards.map(() => 2),
-    );
+  it('is by CRC-32, which every language has: others can write it', () => {
+    // "123456789" is the check value of the CRC catalogues: cbf43926.
+    expect(signedShard('123456789')).toBe(String(0xcbf43926 % 8));
+    expect(signedShard('№7-ä')).toBe(String(crc32('№7-ä') % 8));
   });
 
-  it.each(['', 'invoice-x', 'é'])('is refused to an ID that is no UUID: %j', (id) => {
-    expect(() => signedShard(id)).toThrow(`document ID ${JSON.stringify(id)} is no UUID`);
+  test.prop([fc.stringMatching(/^[!-~ä№]{1,80}$/).filter((id) => problemOfId(id) === undefined)])(
+    'is that of zlib, for any ID',
+    (id) => {
+      expect(signedShard(id)).toBe(String(crc32(id) % 8));
+    },
+  );
+
+  it('is even, for IDs that are counted up too', () => {
+    const shards = Array.from({ length: 8000 }, (_, n) => signedShard(`invoice-${n}`));
+    for (const ids of Map.groupBy(shards, (shard) => shard).values()) expect(ids.length).toBeGreaterThan(800);
+  });
+
+  it.each([
+    ['', 'has 0 bytes: give 1 to 256'],
+    ['x'.repeat(257), 'has 257 bytes: give 1 to 256'],
+    ['ä'.repeat(129), 'has 258 bytes: give 1 to 256'],
+    ['a b', 'has a space, tab'],
+    ['a\n', 'has a space, tab'],
+    ['\ud800', 'is no Unicode text'],
+  ])('is refused to an ID that no log line could give: %j', (id, why) => {
+    expect(() => signedShard(id)).toThrow(`document ID ${JSON.stringify(id)} ${why}`);
   });
 });
 
@@ -357,8 +431,11 @@ describe('the cost of a run', () => {
     servers: ['a', 'b'],
     unexpectedServers: [],
     gaps: [],
-    ...cutIntoUnits([log('a', '2026/03/02', 10), log('b', '2026/03/02', 10)], 0),
+    ...cutIntoUnits([log('a', '2026/03/02', 10), log('b', '2026/03/02', 10)]),
   };
+  const choiceOf = (mode: Mode) =>
+    chooseMode({ signed: 1, signedBytes: 16, logBytes: 20, loggedEstimate: 1, logUnits: 1 }, mode);
+  const shuffled = choiceOf('shuffle');
   const used = fc.record({
     gbSeconds: fc.double({ min: 0, max: 1e6, noNaN: true }),
     readUnits: fc.double({ min: 0, max: 1e6, noNaN: true }),
@@ -366,7 +443,7 @@ describe('the cost of a run', () => {
   });
 
   it('is above nothing, even when nothing was found', () => {
-    expect(runCostUsd(manifest, { gbSeconds: 0, readUnits: 0, missed: 0 })).toBeGreaterThan(0);
+    expect(runCostUsd(manifest, shuffled, { gbSeconds: 0, readUnits: 0, missed: 0 })).toBeGreaterThan(0);
   });
 
   test.prop([used, used])('never falls when more is used', (some, more) => {
@@ -375,19 +452,37 @@ describe('the cost of a run', () => {
       readUnits: some.readUnits + more.readUnits,
       missed: some.missed + more.missed,
     };
-    expect(runCostUsd(manifest, sum)).toBeGreaterThanOrEqual(runCostUsd(manifest, some));
+    expect(runCostUsd(manifest, shuffled, sum)).toBeGreaterThanOrEqual(runCostUsd(manifest, shuffled, some));
   });
 
   test.prop([fc.nat(500), fc.nat(500)])('never falls when there are more logs or servers', (few, more) => {
     const cost = (count: number) => {
       const servers = Array.from({ length: count + 1 }, (_, index) => `srv-${index}`);
-      const cut = cutIntoUnits(
-        servers.map((server) => log(server, '2026/03/02', 1000)),
-        0,
-      );
-      return runCostUsd({ ...manifest, ...cut, servers }, { gbSeconds: 1, readUnits: 1, missed: 1 });
+      const cut = cutIntoUnits(servers.map((server) => log(server, '2026/03/02', 1000)));
+      return runCostUsd({ ...manifest, ...cut, servers }, shuffled, { gbSeconds: 1, readUnits: 1, missed: 1 });
     };
     expect(cost(few + more)).toBeGreaterThanOrEqual(cost(few));
+  });
+});
+
+describe('the requests of a run', () => {
+  it('are counted by mode: nobody starts workers, or reads A, for nothing', () => {
+    const manifest: Manifest = {
+      request: requestOf('2026-03-02T00:00:00Z', '2026-03-02T12:00:00Z'),
+      plannedAtMs: 0,
+      servers: ['a', 'b'],
+      unexpectedServers: [],
+      gaps: [],
+      ...cutIntoUnits([log('a', '2026/03/02', 10), log('b', '2026/03/02', 10)]),
+    };
+    const of = (mode: Mode) =>
+      requestsOf(
+        manifest,
+        chooseMode({ signed: 1, signedBytes: 16, logBytes: 20, loggedEstimate: 1, logUnits: 1 }, mode),
+      );
+    expect(of('one worker')['lambda.requests']).toBe(8 + 4);
+    expect(of('shuffle')['lambda.requests']).toBe(8 + 1 + 4 + 4);
+    expect(of('broadcast')['s3.getRequests']! - of('shuffle')['s3.getRequests']!).toBe(1 * 8 * 4);
   });
 });
 
@@ -406,6 +501,8 @@ describe('the line of a report', () => {
     complete: true,
     missingLogs: [],
     unexpectedServers: [],
+    mode: 'shuffle',
+    because: '1.02 GB for A to 64 readers of logs, 0.064 GB for a shuffle',
     workers: 79,
     durationMs: 41_234,
     costUsd: 0.04321,
@@ -414,7 +511,7 @@ describe('the line of a report', () => {
   it('says what a person wants to know', () => {
     expect(reportLine(report)).toBe(
       'nightly-2026-03-02: 1,998 of 1,000,000 signed documents were never notified ' +
-        '(1,000 logs, 1,063,511 lines, 1,041,012 matched, 29,940 duplicates, 167 unreadable) in 41.2 s for 0.0432 USD.',
+        '(1,000 logs, 1,063,511 lines, 1,041,012 matched, 29,940 duplicates, 167 unreadable) by shuffle in 41.2 s for 0.0432 USD.',
     );
   });
 

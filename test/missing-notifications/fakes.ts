@@ -1,6 +1,12 @@
 import type { SeededDocument, World } from '../../clients/missing-notifications/servers.ts';
 import { randomFrom, type Random } from '../../engines/simulation/random.ts';
-import { type Claim, type LogObject, parseLogKey } from '../../lambdas/missing-notifications/domain.ts';
+import {
+  type Claim,
+  type LogObject,
+  parseLogKey,
+  problemOfId,
+  signedShard,
+} from '../../lambdas/missing-notifications/domain.ts';
 import type {
   claims,
   documents,
@@ -133,6 +139,9 @@ function logsOf(cloud: Cloud, wire: Wire, random: Random): ReturnType<typeof log
         return compressed ? undefined : body.subarray(-64 * 1024);
       }),
     open: (object) => wire(`logs.open ${object.key}`, () => inChunks(pinned(object), random)),
+    // More than was asked for, as a server may answer.
+    head: (object, bytes) =>
+      wire(`logs.head ${object.key}`, () => inChunks(pinned(object).subarray(0, bytes + 100), random)),
     openLatest: (key) => wire(`logs.openLatest ${key}`, () => inChunks(latest(key), random)),
   };
 }
@@ -151,8 +160,8 @@ const pageIds = 100;
 function documentsOf(cloud: Cloud, wire: Wire): ReturnType<typeof documents> {
   return {
     async *signedIn(shard, fromMs, toMs) {
-      // Not signedShard(): the application may have written a document that the design has no shard for.
-      const shardOf = (id: string) => String((Number.parseInt(id.slice(-1), 16) || 0) % 8);
+      // Not signedShard() alone: the application may have written a document that the design has no shard for.
+      const shardOf = (id: string) => (problemOfId(id) === undefined ? signedShard(id) : '0');
       const ids = cloud.documents
         .filter(({ signedAtMs }) => signedAtMs !== undefined && signedAtMs >= fromMs && signedAtMs < toMs)
         .toSorted((a, b) => a.signedAtMs! - b.signedAtMs!)
@@ -190,6 +199,12 @@ function filesOf(cloud: Cloud, wire: Wire, runId: string): RunFiles {
         if (cloud.files.has(keyOf(name))) return parsed<T>(name);
         put(name, JSON.stringify(value));
         return value;
+      }),
+    create: (name, body, metadata) =>
+      wire(`files.create ${name}`, () => {
+        if (cloud.files.has(keyOf(name))) return false;
+        put(name, body, metadata);
+        return true;
       }),
     put: (name, body, metadata) => wire(`files.put ${name}`, () => put(name, body, metadata)),
     range: (name, start, end) =>

@@ -1,6 +1,6 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { oneWorkerBytesMax, RunRefused } from '../../lambdas/missing-notifications/domain.ts';
+import { modes, RunRefused } from '../../lambdas/missing-notifications/domain.ts';
 import {
   InputRefused,
   parseDelivery,
@@ -70,7 +70,7 @@ describe('the input of a run', () => {
       from: fc.constantFrom('2026-03-02T00:00:00Z', '2026-03-02', '2026-03-02T00:00:00+01:00', 0),
       to: fc.constantFrom('2026-03-02T12:00:00.5Z', '2026-02-30T00:00:00Z', 'now'),
       allowPartial: fc.constantFrom(true, false, 'true', 1),
-      oneWorkerBytesMax: fc.constantFrom(0, 1, -1, 0.5, oneWorkerBytesMax, oneWorkerBytesMax + 1, Number.NaN),
+      mode: fc.constantFrom(...modes, 'maps', '', 1, null),
     }),
     nearly({ scheduledAt: fc.constantFrom('2026-03-03T02:00:00Z', '2026-03-03'), allowPartial: fc.boolean() }),
     anything,
@@ -79,12 +79,12 @@ describe('the input of a run', () => {
   test.prop([runBody], { numRuns: bodies })('is a request, or a refusal that says why, whatever it is', (body) => {
     const outcome = outcomeOf(() => parseRunInput(body), RunRefused);
     if (typeof outcome === 'string') return;
-    const known = ['runId', 'from', 'to', 'scheduledAt', 'allowPartial', 'oneWorkerBytesMax'];
+    const known = ['runId', 'from', 'to', 'scheduledAt', 'allowPartial', 'mode'];
     expect(known).toEqual(expect.arrayContaining([...keysOf(body)]));
     expect(outcome.runId).toMatch(runIdShape);
     expect([outcome.fromMs, outcome.toMs].every(Number.isSafeInteger)).toBe(true);
     expect(typeof outcome.allowPartial).toBe('boolean');
-    expect(outcome.oneWorkerBytesMax >= 0 && outcome.oneWorkerBytesMax <= oneWorkerBytesMax).toBe(true);
+    expect([...modes, undefined]).toContain(outcome.mode);
   });
 
   it('is taken as a person gives it, with the safe choice for what is left out', () => {
@@ -93,7 +93,6 @@ describe('the input of a run', () => {
       fromMs: Date.parse(asked.from),
       toMs: Date.parse(asked.to),
       allowPartial: false,
-      oneWorkerBytesMax,
     });
   });
 
@@ -103,6 +102,11 @@ describe('the input of a run', () => {
       fromMs: Date.parse('2026-03-02T00:00:00Z'),
       toMs: Date.parse('2026-03-03T00:00:00Z'),
     });
+  });
+
+  it.each(modes)('may ask for a mode: %s', (mode) => {
+    expect(parseRunInput({ ...asked, mode }).mode).toBe(mode);
+    expect(parseRunInput({ scheduledAt: '2026-03-03T02:00:00Z', mode }).mode).toBe(mode);
   });
 
   it('may have a run ID of 80 characters', () => {
@@ -125,9 +129,9 @@ describe('the input of a run', () => {
     ['to', 1_772_452_800_000],
     ['to', null],
     ['allowPartial', 'false'],
-    ['oneWorkerBytesMax', -1],
-    ['oneWorkerBytesMax', oneWorkerBytesMax + 1],
-    ['oneWorkerBytesMax', 0.5],
+    ['mode', 'maps'],
+    ['mode', 1],
+    ['mode', null],
     ['force', true],
     ['RunId', 'a'],
     ['constructor', {}],
@@ -157,6 +161,9 @@ describe('the input of a run', () => {
   });
 });
 
+/** What a log line can give as an ID. */
+const idShape = /^[^ \t,;"'\r\n]{1,256}$/;
+
 describe('a message of the queue of missed documents', () => {
   const messageBody = fc.oneof(
     nearly({
@@ -170,7 +177,7 @@ describe('a message of the queue of missed documents', () => {
   test.prop([messageBody], { numRuns: bodies })('is a document, or a refusal that says why, whatever it is', (body) => {
     const outcome = outcomeOf(() => parseMissedMessage(body), InputRefused);
     if (typeof outcome === 'string') return;
-    expect(outcome.documentId).toBe(documentId);
+    expect(outcome.documentId).toMatch(idShape);
     expect(outcome.runId).toMatch(runIdShape);
     expect(keysOf(JSON.parse(body)).toSorted()).toEqual(['documentId', 'runId']);
   });
@@ -183,11 +190,12 @@ describe('a message of the queue of missed documents', () => {
   it.each([
     ['no JSON', '{"runId":', 'JSON'],
     ['empty', '', 'JSON'],
-    ['a document ID in capitals', JSON.stringify({ runId: 'r', documentId: documentId.toUpperCase() }), 'documentId'],
+    ['a document ID with a space', JSON.stringify({ runId: 'r', documentId: `${documentId} ` }), 'documentId'],
+    ['a document ID of 257 bytes', JSON.stringify({ runId: 'r', documentId: 'x'.repeat(257) }), '1 to 256'],
     ['no document ID', '{"runId":"r"}', 'documentId'],
     ['an unknown key', JSON.stringify({ runId: 'r', documentId, force: true }), 'force'],
     ['deep nesting', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 'object'],
-    ['a NUL', JSON.stringify({ runId: 'r', documentId: `${documentId}\0` }), 'documentId'],
+    ['a line end', JSON.stringify({ runId: 'r', documentId: `${documentId}\n` }), 'documentId'],
     ['1 MiB of nothing', JSON.stringify({ runId: 'r', documentId, [' '.repeat(2 ** 20)]: 1 }), 'unrecognized'],
   ])('is refused for %s, in a line', (_, body, named) => {
     const outcome = outcomeOf(() => parseMissedMessage(body), InputRefused);
@@ -207,7 +215,7 @@ describe('a request to deliver', () => {
   test.prop([deliveryBody], { numRuns: bodies })('is taken or refused with the reason, whatever it is', (body) => {
     const outcome = outcomeOf(() => parseDelivery(body), InputRefused);
     if (typeof outcome === 'string') return;
-    expect(outcome.documentId).toBe(documentId);
+    expect(outcome.documentId).toMatch(idShape);
     expect(['documentId', 'idempotencyKey']).toEqual(expect.arrayContaining([...keysOf(body)]));
     if ('idempotencyKey' in outcome) expect(outcome.idempotencyKey).toMatch(/^.{1,256}$/);
   });

@@ -13,7 +13,7 @@ export interface Answer {
   readonly missed: readonly string[];
 }
 
-const success = /notification\.sent .*?[ ]doc=([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?: |$)/;
+const success = /notification\.sent (?:.*? )?doc=([^ ]{1,256})(?: |$)/;
 
 /** A - B by a regular expression a line and a set of strings. A is what was signed in [fromMs, toMs). */
 export function bruteForce(
@@ -24,17 +24,24 @@ export function bruteForce(
   const lines = logs.flatMap(({ body }) => linesOf(body));
   const ids = lines.flatMap((line) => success.exec(line)?.[1] ?? []);
   const logged = new Set(ids);
-  const signed = documents
-    .filter(({ signedAtMs }) => signedAtMs !== undefined && signedAtMs >= fromMs && signedAtMs < toMs)
-    .map(({ documentId }) => documentId);
+  const signed = new Set(
+    documents
+      .filter(({ signedAtMs }) => signedAtMs !== undefined && signedAtMs >= fromMs && signedAtMs < toMs)
+      // As logs are read: one character a byte.
+      .map(({ documentId }) => Buffer.from(documentId).toString('latin1')),
+  );
+  const known = ids.filter((id) => signed.has(id));
   return {
-    signed: new Set(signed).size,
+    signed: signed.size,
     logs: logs.length,
     lines: lines.length,
     matched: ids.length,
     unreadableLines: lines.filter((line) => line.includes('notification.sent') && !success.test(line)).length,
-    duplicates: ids.length - logged.size,
-    missed: signed.filter((id) => !logged.has(id)).toSorted(),
+    duplicates: known.length - new Set(known).size,
+    missed: [...signed]
+      .filter((id) => !logged.has(id))
+      .map((id) => Buffer.from(id, 'latin1').toString())
+      .toSorted(),
   };
 }
 

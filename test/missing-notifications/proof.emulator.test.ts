@@ -108,11 +108,16 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
         const machine = propertiesOf(template, 'AWS::StepFunctions::StateMachine', 'RunMachine');
         const text = JSON.stringify(machine['DefinitionString']);
         machine['DefinitionString'] = JSON.parse(
-          text.replace('NumericLessThanEqualsPath', 'NumericGreaterThanEqualsPath'),
+          text.replace('StringEquals\\":\\"one worker', 'StringEquals\\":\\"shuffle'),
         );
       },
-      // The memory of the maps' workers, of whom there are none.
-      also: [partitions, memory],
+      // One reader of A too.
+      edits: edit(
+        `${lambdas}/domain.ts`,
+        "...signedShards.map((shard) => ({ name: `signed-${shard}`, kind: 'signed' as const, shards: [shard] })),",
+        "{ name: 'signed', kind: 'signed' as const, shards: signedShards },",
+      ),
+      also: [partitions],
     },
     {
       property: 'false sends when the log of one server in 500 is missing',
@@ -146,9 +151,10 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
       },
       edits: edit(
         `${lambdas}/steps.ts`,
-        'for await (const chunk of decompress(await logs.open(object))) scanner.push(chunk);',
-        `const held = ((globalThis as unknown as { held?: Uint8Array[] }).held ??= []);
-         for await (const chunk of decompress(await logs.open(object))) { held.push(chunk.slice()); scanner.push(chunk); }`,
+        'feed.push(chunk);\n        for (let one',
+        `((globalThis as unknown as { held?: Uint8Array[] }).held ??= []).push(chunk.slice());
+        feed.push(chunk);
+        for (let one`,
       ),
     },
     {
@@ -180,8 +186,8 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
       edits: {
         [`${lambdas}/steps.ts`]: (source) =>
           source
-            .replace('import { defaultPattern }', 'import { compilePattern }')
-            .replace('pattern: defaultPattern', "pattern: compilePattern('[ ]doc=([0-9a-f-]{36})')"),
+            .replace('import { defaultPattern,', 'import { compilePattern,')
+            .replace('LogPattern = defaultPattern', "LogPattern = compilePattern('[ ]doc=([0-9a-f-]{36})')"),
       },
       also: [leftBehind],
     },

@@ -7,16 +7,15 @@ import {
   type World,
 } from '../../clients/missing-notifications/servers.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
-import { oneWorkerBytesMax, type RunRequest, RunRefused } from '../../lambdas/missing-notifications/domain.ts';
-import { plan, reconcile } from '../../lambdas/missing-notifications/steps.ts';
-import { type Cloud, cloudOf, deleteLog, mortal, putLog, storesOf, type Wire, WorkerKilled } from './fakes.ts';
+import { type Mode, modes, type RunRequest, RunRefused } from '../../lambdas/missing-notifications/domain.ts';
+import { type Cloud, cloudOf, deleteLog, mortal, putLog, type Wire, WorkerKilled } from './fakes.ts';
 import { type Answer, bruteForce } from './oracle.ts';
 import { bytesOf, fileOf, missedIn, runWorkflow, shuffled, unitsOf } from './workflow.ts';
 
 const seeds = [1, 2, 3, 4];
 
 function requestOf({ fromMs, toMs }: Pick<World, 'fromMs' | 'toMs'>, more: Partial<RunRequest> = {}): RunRequest {
-  return { runId: 'incident', fromMs, toMs, allowPartial: false, oneWorkerBytesMax: 0, ...more };
+  return { runId: 'incident', fromMs, toMs, allowPartial: false, mode: 'shuffle', ...more };
 }
 
 /** The report's counts, which the oracle knows too. */
@@ -26,57 +25,69 @@ function countsOf(report: Omit<Answer, 'missed'> & { readonly missed: number }) 
 }
 
 describe('a run over the servers’ logs, with all their oddities', () => {
-  const worlds = new Map(seeds.map((seed) => [seed, makeWorld({ seed, documents: 2000, servers: 40 })]));
+  const worlds = new Map(
+    seeds.map((seed) => [seed, makeWorld({ seed, documents: 2000, servers: 40, textShare: 0.2 })]),
+  );
 
-  it.each(seeds)('finds and counts what the slow and obvious way finds and counts, by maps (seed %d)', async (seed) => {
-    const world = worlds.get(seed)!;
-    const cloud = cloudOf(world);
-    const report = await runWorkflow(cloud, requestOf(world), { random: randomFrom(seed) });
-    const answer = bruteForce(world.documents, world.logs, world);
-    expect(missedIn(cloud, 'incident')).toEqual(answer.missed);
-    expect(cloud.queued.toSorted()).toEqual(answer.missed);
-    expect(countsOf(report)).toEqual({ ...answer, missed: answer.missed.length });
-    expect(report).toMatchObject({ complete: true, missingLogs: [], unexpectedServers: [] });
-    expect(fileOf(cloud, 'incident', 'report.json')!.toString()).toBe(JSON.stringify(report, undefined, 2));
+  it.each(seeds.flatMap((seed) => modes.map((mode) => ({ seed, mode }))))(
+    'finds and counts what the slow and obvious way finds and counts: $mode, seed $seed',
+    async ({ seed, mode }) => {
+      const world = worlds.get(seed)!;
+      const cloud = cloudOf(world);
+      const report = await runWorkflow(cloud, requestOf(world, { mode }), { random: randomFrom(seed) });
+      const answer = bruteForce(world.documents, world.logs, world);
+      expect(missedIn(cloud, 'incident')).toEqual(answer.missed);
+      expect(cloud.queued.toSorted()).toEqual(answer.missed);
+      expect(countsOf(report)).toEqual({ ...answer, missed: answer.missed.length });
+      expect(report).toMatchObject({ mode, complete: true, missingLogs: [], unexpectedServers: [] });
+      expect(fileOf(cloud, 'incident', 'report.json')!.toString()).toBe(JSON.stringify(report, undefined, 2));
+    },
+  );
+
+  it('has one worker beside those that read A, or one for each unit and partition', async () => {
+    const world = worlds.get(1)!;
+    const workers = (mode: Mode) =>
+      runWorkflow(cloudOf(world), requestOf(world, { mode })).then((report) => report.workers);
+    expect(await Promise.all(modes.map(workers))).toEqual([8 + 1, 8 + 1 + 4, 8 + 1 + 4]);
   });
 
-  it.each(seeds)('finds and counts the same in one worker (seed %d)', async (seed) => {
-    const world = worlds.get(seed)!;
-    const cloud = cloudOf(world);
-    const report = await runWorkflow(cloud, requestOf(world, { oneWorkerBytesMax }), { random: randomFrom(seed) });
-    const answer = bruteForce(world.documents, world.logs, world);
-    expect(missedIn(cloud, 'incident')).toEqual(answer.missed);
-    expect(countsOf(report)).toEqual({ ...answer, missed: answer.missed.length });
-    expect(report.workers).toBe(1);
-  });
+  it.each(modes)(
+    'leaves the same bytes whatever the order of its units and partitions and the sizes of chunks: %s',
+    async (mode) => {
+      // 210 servers make more logs than one unit takes.
+      const world = makeWorld({ seed: 7, documents: 1500, servers: 210, olderPerServer: 3, textShare: 0.1 });
+      const clouds = await Promise.all(
+        seeds.map(async (seed) => {
+          const listed = { ...world, logs: shuffled(world.logs, randomFrom(seed)) };
+          const cloud = cloudOf(listed);
+          await runWorkflow(cloud, requestOf(world, { mode }), { random: randomFrom(seed) });
+          return cloud;
+        }),
+      );
+      const [first, ...others] = clouds.map((cloud) => bytesOf(cloud, 'incident'));
+      expect(unitsOf(clouds[0]!, 'incident', 'logs').length).toBeGreaterThan(1);
+      expect(Object.keys(first!).filter((name) => name.startsWith('missed/')).length).toBeGreaterThan(1);
+      for (const other of others) expect(other).toEqual(first);
+    },
+  );
 
-  it('leaves the same bytes whatever the order of its units and partitions and the sizes of chunks', async () => {
-    // 210 servers make more logs than one unit takes.
-    const world = makeWorld({ seed: 7, documents: 1500, servers: 210, olderPerServer: 3 });
-    const clouds = await Promise.all(
-      seeds.map(async (seed) => {
-        const listed = { ...world, logs: shuffled(world.logs, randomFrom(seed)) };
-        const cloud = cloudOf(listed);
-        await runWorkflow(cloud, requestOf(world), { random: randomFrom(seed) });
-        return cloud;
+  it('leaves the same lists of what is missed in every mode, and from one worker the same files as from a shuffle', async () => {
+    const world = worlds.get(1)!;
+    const files = await Promise.all(
+      modes.map(async (mode) => {
+        const cloud = cloudOf(world);
+        await runWorkflow(cloud, requestOf(world, { mode }), { random: randomFrom(5), finer: true });
+        return bytesOf(cloud, 'incident');
       }),
     );
-    const [first, ...others] = clouds.map((cloud) => bytesOf(cloud, 'incident'));
-    expect(unitsOf(clouds[0]!, 'incident').filter(({ unit }) => unit.kind === 'logs').length).toBeGreaterThan(1);
-    expect(Object.keys(first!).filter((name) => name.startsWith('missed/')).length).toBeGreaterThan(1);
-    for (const other of others) expect(other).toEqual(first);
-  });
-
-  it('leaves the same bytes when one worker does the units and partitions of the maps', async () => {
-    const world = worlds.get(1)!;
-    const [mapped, alone] = [cloudOf(world), cloudOf(world)];
-    await runWorkflow(mapped, requestOf(world), { random: randomFrom(5) });
-    const nowMs = world.toMs + 60 * 60_000;
-    const { files, ...stores } = storesOf(alone);
-    const worker = { ...stores, files: files('incident'), clock: () => nowMs, memoryMb: 1769 };
-    await plan(requestOf(world), worker);
-    await reconcile('incident', worker);
-    expect(bytesOf(alone, 'incident')).toEqual(bytesOf(mapped, 'incident'));
+    const without = (all: Readonly<Record<string, string>>, names: RegExp) =>
+      Object.fromEntries(Object.entries(all).filter(([name]) => !names.test(name)));
+    const [alone, broadcast, shuffle] = files as [(typeof files)[0], (typeof files)[0], (typeof files)[0]];
+    const ofMode = /manifest|choice/;
+    expect(without(alone, ofMode)).toEqual(without(shuffle, ofMode));
+    const ofLogs = /manifest|choice|extract\/logs|logs.index|verified|queued/;
+    expect(without(broadcast, ofLogs)).toEqual(without(shuffle, ofLogs));
+    expect(without(broadcast, /extract/)).not.toEqual(without(shuffle, /extract/));
   });
 });
 
@@ -167,7 +178,7 @@ describe('a run that is repeated', () => {
       [sent(1, fromMs), sent(2, fromMs)],
     );
     const request = requestOf(window);
-    const dies = mortal({ at: 'files.exists extract/signed-0.run #1', when: 'before' });
+    const dies = mortal({ at: 'files.exists extract/logs-00000.run #1', when: 'before' });
     await expect(runWorkflow(cloud, request, { wire: dies.wire })).rejects.toThrow(WorkerKilled);
     putLog(cloud, 'logs/a/2026/03/02/notify.log', Buffer.from(`${sent(3, fromMs)}\n`));
     putLog(cloud, 'logs/b/2026/03/02/more.log', Buffer.from(`${sent(3, fromMs)}\n`));
@@ -180,7 +191,7 @@ describe('a run that is repeated', () => {
     { fromMs: fromMs + 1 },
     { toMs: toMs - 1 },
     { allowPartial: true },
-    { oneWorkerBytesMax: 1 },
+    { mode: 'broadcast' },
   ])('refuses other input than the first attempt had: %j', async (other) => {
     const cloud = miniature([signed(1, fromMs)], []);
     await runWorkflow(cloud, requestOf(window));
@@ -204,7 +215,7 @@ describe('a run that is repeated', () => {
     const { wire, passed } = mortal();
     await runWorkflow(cloud, requestOf(window), { wire });
     expect(
-      passed.filter((call) => /logs\.|documents\.|servers\.|queue\.|put (extract|missed|queued)/.test(call)),
+      passed.filter((call) => /logs\.(?!index)|documents\.|servers\.|queue\.|put (extract|missed|queued)/.test(call)),
     ).toEqual([]);
   });
 });
@@ -215,13 +226,10 @@ describe('a run whose worker is killed', () => {
   const never = Array.from({ length: 50 }, (_, n) => signed(n * 7919, fromMs + n * 60_000));
   const make = () => cloudOf({ ...world, documents: [...world.documents, ...never] });
 
-  it.each([
-    ['maps', 0],
-    ['one worker', oneWorkerBytesMax],
-  ])(
-    'leaves the same bytes and queues every missed document once it was repeated: any call, by %s',
-    async (_, oneWorkerMax) => {
-      const request = requestOf(world, { oneWorkerBytesMax: oneWorkerMax });
+  it.each(modes)(
+    'leaves the same bytes and queues every missed document once it was repeated: any call, %s',
+    async (mode) => {
+      const request = requestOf(world, { mode });
       const [whole, scout] = [make(), mortal()];
       const report = await runWorkflow(whole, request, { wire: scout.wire });
       const bytes = bytesOf(whole, 'incident');
@@ -359,13 +367,10 @@ describe('a run whose logs are not complete', () => {
       'its log ends at 2026-03-02T12:14:59.999Z',
     ],
   ])('goes on without a %s one when that is allowed, and says so to the end', async (_, damage, because) => {
-    for (const oneWorkerMax of [0, oneWorkerBytesMax]) {
+    for (const mode of modes) {
       const cloud = miniature(documents, [sent(1, fromMs)]);
       damage(cloud);
-      const report = await runWorkflow(
-        cloud,
-        requestOf(window, { allowPartial: true, oneWorkerBytesMax: oneWorkerMax }),
-      );
+      const report = await runWorkflow(cloud, requestOf(window, { allowPartial: true, mode }));
       expect(report).toMatchObject({ complete: false, missed: 1 });
       expect(report.missingLogs).toEqual([{ server: 'b', because: expect.stringContaining(because) }]);
     }
@@ -411,7 +416,7 @@ describe('a run', () => {
     });
   });
 
-  it.each(['invoice-7', id(7).toUpperCase().replace('8', 'A'), `{${id(7)}}`, ''])(
+  it.each(['', 'invoice 7', 'a\nb', '"7"', 'x'.repeat(257), `${'ä'.repeat(128)}x`, '\ud800'])(
     'is refused for a signed document whose ID no log line could give: %j',
     async (documentId) => {
       const cloud = miniature([signed(1, fromMs), { documentId, status: 'signed', signedAtMs: fromMs }], []);
@@ -422,16 +427,33 @@ describe('a run', () => {
     },
   );
 
+  it('finds a document by any other ID as by a UUID, and tells apart what differs by case', async () => {
+    const ids = ['7', 'invoice-7', 'INVOICE-7', id(7).toUpperCase(), `{${id(7)}}`, 'ä'.repeat(128), '№7'];
+    const line = (documentId: string) => `${new Date(fromMs).toISOString()} a INFO notification.sent doc=${documentId}`;
+    for (const mode of modes) {
+      for (const missed of ids) {
+        const cloud = miniature(
+          ids.map((documentId) => ({ documentId, status: 'signed', signedAtMs: fromMs })),
+          ids.filter((documentId) => documentId !== missed).map(line),
+        );
+        expect(await runWorkflow(cloud, requestOf(window, { mode }))).toMatchObject({ signed: ids.length, missed: 1 });
+        expect([missedIn(cloud, 'incident'), cloud.queued]).toEqual([[missed], [missed]]);
+      }
+    }
+  });
+
   it('counts a document once that the index gives twice, and one that was logged thrice', async () => {
-    const cloud = miniature(
-      [signed(1, fromMs), signed(1, fromMs), signed(2, fromMs)],
-      [sent(2, fromMs), sent(2, fromMs + 1), sent(2, fromMs + 2)],
-    );
-    expect(await runWorkflow(cloud, requestOf(window))).toMatchObject({
-      signed: 2,
-      matched: 3,
-      duplicates: 2,
-      missed: 1,
-    });
+    for (const mode of modes) {
+      const cloud = miniature(
+        [signed(1, fromMs), signed(1, fromMs), signed(2, fromMs)],
+        [sent(2, fromMs), sent(2, fromMs + 1), sent(2, fromMs + 2), sent(3, fromMs), sent(3, fromMs)],
+      );
+      expect(await runWorkflow(cloud, requestOf(window, { mode }))).toMatchObject({
+        signed: 2,
+        matched: 5,
+        duplicates: 2,
+        missed: 1,
+      });
+    }
   });
 });

@@ -1,8 +1,11 @@
 import { randomFrom, type Random } from '../../engines/simulation/random.ts';
-import type { Report, RunRequest } from '../../lambdas/missing-notifications/domain.ts';
+import type { Manifest, Report, RunRequest, Unit } from '../../lambdas/missing-notifications/domain.ts';
 import {
+  choose,
   extract,
   type ExtractItem,
+  mark,
+  type MarkItem,
   plan,
   reconcile,
   report,
@@ -16,27 +19,53 @@ export interface WorkflowOptions {
   /** Decides the order of the maps' children and the sizes of chunks. */
   readonly random?: Random;
   readonly nowMs?: number;
+  /** Each log is a unit of its own. */
+  readonly finer?: boolean;
 }
 
 /** What the state machine does with the steps, in this process; its maps' children come in any order. */
 export async function runWorkflow(cloud: Cloud, request: RunRequest, options: WorkflowOptions = {}): Promise<Report> {
-  const { random = randomFrom(1), nowMs = request.toMs + 60 * 60_000 } = options;
+  const { random = randomFrom(1), nowMs = request.toMs + 60 * 60_000, finer = false } = options;
   const { files: filesOf, ...stores } = storesOf(cloud, { ...options, random });
   const worker = { ...stores, files: filesOf(request.runId), clock: () => nowMs, memoryMb: 1769 };
-  const planned = await plan(request, worker);
-  if (planned.plannedBytes <= planned.oneWorkerBytesMax) {
+  await plan(request, worker);
+  if (finer) cutFiner(cloud, request.runId);
+  for (const { unit } of shuffled(unitsOf(cloud, request.runId, 'signed'), random)) await extract(unit, worker);
+  const { mode, partitions } = await choose(request.runId, worker);
+  if (mode === 'one worker') {
     await reconcile(request.runId, worker);
   } else {
-    for (const { unit } of shuffled(unitsOf(cloud, request.runId), random)) await extract(unit, worker);
+    for (const { unit } of shuffled(unitsOf(cloud, request.runId, 'logs'), random)) {
+      await (mode === 'broadcast' ? mark(unit as MarkItem['unit'], worker) : extract(unit, worker));
+    }
     await verify(worker);
-    for (const partition of shuffled(planned.partitions, random)) await subtractPartition(partition, worker);
+    for (const partition of shuffled(partitions, random)) await subtractPartition(partition, worker);
   }
   return report(worker);
 }
 
+/** Has each log be a unit of its own: what is planned for logs as small as a test's is one. */
+function cutFiner(cloud: Cloud, runId: string): void {
+  const manifest = JSON.parse(fileOf(cloud, runId, 'manifest.json')!.toString()) as Manifest;
+  const units = manifest.units.flatMap((unit): Unit[] =>
+    unit.kind === 'signed'
+      ? [unit]
+      : unit.objects.map((object, i) => ({
+          ...unit,
+          name: `${unit.name}-${i}`,
+          bytes: object.bytes,
+          objects: [object],
+        })),
+  );
+  cloud.files.set(`runs/${runId}/manifest.json`, {
+    body: Buffer.from(JSON.stringify({ ...manifest, units })),
+    metadata: {},
+  });
+}
+
 /** What the map's item reader reads. */
-export function unitsOf(cloud: Cloud, runId: string): readonly ExtractItem[] {
-  return JSON.parse(fileOf(cloud, runId, 'units.json')!.toString()) as readonly ExtractItem[];
+export function unitsOf(cloud: Cloud, runId: string, kind: Unit['kind']): readonly ExtractItem[] {
+  return JSON.parse(fileOf(cloud, runId, `${kind}-units.json`)!.toString()) as readonly ExtractItem[];
 }
 
 export function fileOf(cloud: Cloud, runId: string, name: string): Buffer | undefined {

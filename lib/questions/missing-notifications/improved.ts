@@ -9,6 +9,7 @@ import {
   Condition,
   DefinitionBody,
   DistributedMap,
+  type IChainable,
   JsonPath,
   S3JsonItemReader,
   StateMachineType,
@@ -16,8 +17,10 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import {
+  chooseVariables,
   deliverVariables,
   extractVariables,
+  markVariables,
   missedMetric,
   notifyVariables,
   planVariables,
@@ -41,15 +44,19 @@ import { nights, question } from './question.ts';
 
 const { load } = question;
 
+/** Half of the executions that an account may have at once by default. */
+const workersAtOnce = 500;
+
 /** Names and values of the index's keys, and the 100 bytes that DynamoDB adds to each of its items. */
 const indexItemBytes = 200;
-/** What the plan makes of the load: units of 128 MiB, partitions of 32 MiB of keys. */
-const unitsPlanned = 8 + Math.ceil((load.servers.value * load.logBytes.value) / 2 ** 27);
-const partitionsPlanned = Math.ceil((load.servers.value * load.logBytes.value) / 4 / 2 ** 25);
+/** What the plan makes of the load: 8 shards of A, 64 units of logs, and the fewest partitions. */
+const unitsPlanned = 8 + 64;
+const partitionsPlanned = 4;
 
 /**
- * A run pins what it will read, extracts A and B in parallel into runs ordered by partition, subtracts partition by
- * partition, queues what is missed, and reports. Notifying is a consumer of the queue that claims each document first.
+ * A run pins what it will read and extracts A; then it chooses how to subtract the logs, by the bytes that this moves:
+ * in one worker, by marking what each unit found of A, or by sorting what it found by partition. It subtracts partition
+ * by partition, queues what is missed, and reports. Notifying is a consumer of the queue that claims each document first.
  */
 export class MissingNotificationsImproved extends Stack {
   constructor(app: App, id: string, props: StackProps) {
@@ -139,18 +146,42 @@ export class MissingNotificationsImproved extends Stack {
       'Each log is one of 500 that must be there: a missing, empty or short one stops the run, because every line it lacks would be sent again.',
     );
 
-    const readers = { documentsTable: documents.tableName, logsBucket: logs.bucketName, runsBucket: runs.bucketName };
+    const readers = { logsBucket: logs.bucketName, runsBucket: runs.bucketName };
     const extract = new Handler(this, 'Extract', {
       entry: 'missing-notifications/extract.improved',
       does: 'Reads one unit (logs, or a shard of the signed documents) into one object of distinct IDs by partition.',
       memoryMb: 1769,
       timeout: Duration.minutes(15),
-      environment: variables(extractVariables, readers),
+      environment: variables(extractVariables, { documentsTable: documents.tableName, ...readers }),
     });
     answers(
       extract,
       [2, 1],
       'Each unit is read as a stream with bounded memory by a function of its own, as many at once as there are units.',
+    );
+    const choose = new Handler(this, 'Choose', {
+      entry: 'missing-notifications/choose.improved',
+      does: 'Chooses one worker, broadcast or shuffle by the sizes of A and of the logs, and pins the choice.',
+      memoryMb: 1769,
+      timeout: Duration.minutes(5),
+      environment: variables(chooseVariables, readers),
+    });
+    answers(
+      choose,
+      [2, 3],
+      'The bytes that workers pass on decide: A once to each of M readers of logs, or A and B once each; what one worker reads in five minutes needs neither.',
+    );
+    const mark = new Handler(this, 'Mark', {
+      entry: 'missing-notifications/mark.improved',
+      does: 'Reads one unit of logs and all of A, and writes which of A it found as ordinals by partition.',
+      memoryMb: 1769,
+      timeout: Duration.minutes(15),
+      environment: variables(markVariables, readers),
+    });
+    answers(
+      mark,
+      3,
+      'Where logs hold far more IDs than A, a reader that knows A passes on about a byte for each document that it confirms, instead of every ID.',
     );
     const verify = new Handler(this, 'Verify', {
       entry: 'missing-notifications/verify.improved',
@@ -179,7 +210,7 @@ export class MissingNotificationsImproved extends Stack {
     );
     const reconcile = new Handler(this, 'Reconcile', {
       entry: 'missing-notifications/reconcile.improved',
-      does: 'Does the whole of a small run: the same steps over the same files, without the maps.',
+      does: 'Reads the logs and subtracts, for a run that one worker can do: the same steps over the same files.',
       memoryMb: 3538,
       timeout: Duration.minutes(15),
       environment: variables(reconcileVariables, { ...readers, ...subtracting }),
@@ -187,7 +218,7 @@ export class MissingNotificationsImproved extends Stack {
     answers(
       reconcile,
       2,
-      'Logs that one worker reads in seconds need no maps, whose children would cost more than the work.',
+      'Logs that one worker reads in five minutes need no map: nothing is cheaper, and the next run has a day.',
     );
     const report = new Handler(this, 'Report', {
       entry: 'missing-notifications/report.improved',
@@ -196,23 +227,23 @@ export class MissingNotificationsImproved extends Stack {
       timeout: Duration.minutes(5),
       environment: variables(reportVariables, { runsBucket: runs.bucketName }),
     });
-    for (const reader of [extract, reconcile]) {
-      reader.allow(['dynamodb:Query'], `${documents.tableArn}/index/${signedIndex}`);
+    extract.allow(['dynamodb:Query'], `${documents.tableArn}/index/${signedIndex}`);
+    for (const reader of [choose, extract, mark, reconcile])
       logs.allowObjects(reader, ['s3:GetObjectVersion'], 'logs/');
-    }
-    for (const worker of [extract, verify, subtract, reconcile, report]) {
+    for (const worker of [choose, extract, mark, verify, subtract, reconcile, report]) {
       runs.allowList(worker, ['s3:ListBucket']);
       runs.allowObjects(worker, ['s3:GetObject', 's3:PutObject'], 'runs/');
     }
     for (const finder of [subtract, reconcile]) finder.allow(['sqs:SendMessage'], missed.queue.queueArn);
     report.allowMetrics(missedMetric.namespace);
 
+    const returns = new Set([plan, choose, report]);
     const task = (name: string, handler: Handler, payload?: TaskInput) =>
       new LambdaInvoke(this, name, {
         lambdaFunction: handler.function,
         payloadResponseOnly: true,
         ...(payload === undefined ? {} : { payload }),
-        ...(name === 'Plan the run' || name === 'Report it' ? {} : { resultPath: JsonPath.DISCARD }),
+        ...(returns.has(handler) ? {} : { resultPath: JsonPath.DISCARD }),
       }).addRetry({
         // A killed worker is started again; what it had written stays, and what it writes again has the same bytes.
         errors: ['Runtime.ExitError', 'Lambda.Unknown'],
@@ -221,33 +252,39 @@ export class MissingNotificationsImproved extends Stack {
       });
     const run = TaskInput.fromObject({ runId: JsonPath.stringAt('$.runId') });
     const children = { mapExecutionType: StateMachineType.STANDARD, resultPath: JsonPath.DISCARD };
+    const overUnits = (name: string, child: IChainable) =>
+      new DistributedMap(this, name, {
+        ...children,
+        maxConcurrency: workersAtOnce,
+        itemReader: new S3JsonItemReader({ bucket: runs, key: JsonPath.stringAt('$.units.key') }),
+      }).itemProcessor(child);
     const reportIt = task('Report it', report, run);
+    const subtractIt = task('Verify the units', verify, run)
+      .next(
+        new DistributedMap(this, 'Subtract partitions', {
+          ...children,
+          maxConcurrency: workersAtOnce,
+          itemsPath: '$.partitions',
+        }).itemProcessor(task('Subtract one partition', subtract)),
+      )
+      .next(reportIt);
     const workflow = new Workflow(this, 'Run', {
       definition: DefinitionBody.fromChainable(
-        task('Plan the run', plan).next(
-          new Choice(this, 'Small enough for one worker?')
-            .when(
-              Condition.numberLessThanEqualsJsonPath('$.plannedBytes', '$.oneWorkerBytesMax'),
-              task('Reconcile in one worker', reconcile, run).next(reportIt),
-            )
-            .otherwise(
-              new DistributedMap(this, 'Extract units', {
-                ...children,
-                maxConcurrency: 100,
-                itemReader: new S3JsonItemReader({ bucket: runs, key: JsonPath.stringAt('$.units.key') }),
-              })
-                .itemProcessor(task('Extract one unit', extract))
-                .next(task('Verify the units', verify, run))
-                .next(
-                  new DistributedMap(this, 'Subtract partitions', {
-                    ...children,
-                    maxConcurrency: 100,
-                    itemsPath: '$.partitions',
-                  }).itemProcessor(task('Subtract one partition', subtract)),
-                )
-                .next(reportIt),
-            ),
-        ),
+        task('Plan the run', plan)
+          .next(overUnits('Extract A', task('Extract one shard', extract)))
+          .next(task('Choose the mode', choose, run))
+          .next(
+            new Choice(this, 'Which mode?')
+              .when(
+                Condition.stringEquals('$.mode', 'one worker'),
+                task('Reconcile in one worker', reconcile, run).next(reportIt),
+              )
+              .when(
+                Condition.stringEquals('$.mode', 'broadcast'),
+                overUnits('Mark units', task('Mark one unit', mark)).next(subtractIt),
+              )
+              .otherwise(overUnits('Extract units', task('Extract one unit', extract)).next(subtractIt)),
+          ),
       ),
       timeout: Duration.hours(6),
       readsItemsFrom: [runs],
@@ -255,7 +292,7 @@ export class MissingNotificationsImproved extends Stack {
     answers(
       workflow,
       [2, 3],
-      'Two maps, one over what is read and one over partitions, and between them a check: a Standard workflow, since a unit may take longer than an Express one may last.',
+      'Maps over what is read and over partitions, and between them a check: a Standard workflow, since a unit may take longer than an Express one may last.',
     );
 
     const nightly = new Schedule(this, 'Nightly', {

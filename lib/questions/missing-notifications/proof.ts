@@ -135,7 +135,7 @@ async function measure(target: Target): Promise<Measured> {
   const window = {
     from: new Date(world.fromMs).toISOString(),
     to: new Date(world.toMs).toISOString(),
-    oneWorkerBytesMax: 0,
+    mode: 'shuffle',
   };
 
   target.say('first run, whose sender is killed, once before it claims and once after it sent');
