@@ -1,4 +1,5 @@
 import { constants, createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib';
+import { compressionHeadBytes, compressionOf } from '../../engines/log-diff/compression.ts';
 
 /** A log that is not what its first bytes promise, or that breaks off; the message lacks the name of the log. */
 export class CorruptLogError extends Error {
@@ -6,8 +7,6 @@ export class CorruptLogError extends Error {
 }
 
 const outputBytes = 256 * 1024;
-const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
-const headBytes = 4;
 
 /**
  * The plain bytes of a log: gzip (any number of members) and zstd (any number of frames) are recognised by their first
@@ -27,7 +26,7 @@ export async function* decompress(
       if (head) {
         // Pipes may hand over a byte at a time.
         bytes = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-        if (bytes.length < headBytes) {
+        if (bytes.length < compressionHeadBytes) {
           head = bytes.slice();
           continue;
         }
@@ -48,20 +47,6 @@ export async function* decompress(
   }
 }
 
-/** Whether a log that begins with these bytes (four, or all that it has) is decompressed rather than passed on. */
-export function isCompressed(head: Uint8Array): boolean {
-  return formatOf(head) !== undefined;
-}
-
-function formatOf(head: Uint8Array): 'gzip' | 'zstd' | undefined {
-  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  // A frame, or a skippable one (RFC 8878, section 3.1), with which pzstd begins its files; a file cut inside its
-  // magic number is no plain text.
-  const isFrame = head.length > 1 && zstdMagic.every((byte, i) => i >= head.length || head[i] === byte);
-  const isSkippable = (head[0]! & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18;
-  return isFrame || isSkippable ? 'zstd' : undefined;
-}
-
 /** Turns compressed bytes into plain ones; as decompress() does. */
 interface Decoder {
   /** The chunk's plain bytes, each part valid until the next is asked for. */
@@ -72,13 +57,13 @@ interface Decoder {
 }
 
 function decoderFor(head: Uint8Array, how: 'sync' | 'stream'): Decoder | undefined {
-  const format = formatOf(head);
+  const format = compressionOf(head);
   return format && new (how === 'sync' ? SyncDecoder : StreamDecoder)(format);
 }
 
 /** A decoder that writes to the caller's memory, for a log that begins with these bytes; absent for a plain one, and where there is none. */
 export function syncDecoderFor(head: Uint8Array): SyncDecoder | undefined {
-  const format = formatOf(head);
+  const format = compressionOf(head);
   return format && SyncDecoder.isPossible ? new SyncDecoder(format) : undefined;
 }
 

@@ -27,6 +27,7 @@ async function complaintsIn(directory: string, script: string, ...args: readonly
 describe('the sources', () => {
   it.concurrent('are type-correct', async () => {
     expect(await complaints('typescript/bin/tsc', '--project', root)).toBe('');
+    expect(await complaints('typescript/bin/tsc', '--project', join(root, 'tsconfig.browser.json'))).toBe('');
   });
 
   it.concurrent('are clean for the linter: no any, default export, barrel or postponed work', async () => {

@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { defineCommand, type ArgsDef } from 'citty';
 
 import { valuesOf } from '../cli/arguments.ts';
+import { UsageError } from '../cli/errors.ts';
 import { findMissing, type MissingOptions, type MissingReport } from './find.ts';
 import { checkOut, writeStream, writeWhole } from './output.ts';
 
@@ -8,7 +10,6 @@ const definitions = {
   signed: {
     type: 'string',
     valueHint: 'FILE|-',
-    required: true,
     description: 'signed IDs, one a line; - reads standard input',
   },
   column: { type: 'string', valueHint: 'NAME', description: 'the signed file is CSV with a header row: its ID column' },
@@ -16,7 +17,6 @@ const definitions = {
   logs: {
     type: 'string',
     valueHint: 'GLOB…',
-    required: true,
     description: 'files, directories, globs, as many as you like: plain, gzip or zstd, recognised by their content',
   },
   pattern: {
@@ -38,15 +38,19 @@ const definitions = {
   out: { type: 'string', valueHint: 'FILE', description: 'write missed IDs to this file, not to standard output' },
   sort: { type: 'boolean', description: 'byte order; without it, an order that is the same for the same input' },
   json: { type: 'boolean', description: 'print counts as JSON; IDs then go only to --out' },
+  browser: { type: 'boolean', description: 'do it in a browser instead: serves a page on this machine, until Ctrl-C' },
 } as const satisfies ArgsDef;
 
 export const command = defineCommand({
   meta: { name: 'missing', description: 'signed documents whose notification no log confirms: A - B on local files' },
   args: definitions,
   async run({ args, rawArgs }) {
+    if (args.browser === true) return await serveUntilStopped(rawArgs);
     const { signed, column, field, pattern, expect, out } = args;
+    if (signed === undefined) throw new UsageError(`--signed is missing: give it (${definitions.signed.description})`);
     // What stands alone is a further log: a glob that the shell expanded.
     const logs = [...valuesOf(rawArgs, definitions, 'logs'), ...args._];
+    if (logs.length === 0) throw new UsageError(`--logs is missing: give it (${definitions.logs.description})`);
     if (out !== undefined) await checkOut(out);
     const onProgress = process.stderr.isTTY ? progressLine() : undefined;
     const result = await findMissing({
@@ -76,8 +80,18 @@ export const command = defineCommand({
       );
     }
     process.stderr.write(`${summary(result.report)}\n`);
+    return undefined;
   },
 });
+
+async function serveUntilStopped(rawArgs: readonly string[]): Promise<void> {
+  if (rawArgs.length > 1) throw new UsageError('--browser takes no other option: files are chosen on the page');
+  const { servePage } = await import('./browser.ts');
+  const page = await servePage();
+  process.stderr.write(`open ${page.url} in a browser; the files that you choose there stay on this machine\n`);
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  await page.close();
+}
 
 /** The result as a line that a person reads. */
 function summary(report: MissingReport): string {

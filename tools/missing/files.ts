@@ -2,13 +2,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 
-import {
-  CorruptLogError,
-  decompress,
-  isCompressed,
-  type SyncDecoder,
-  syncDecoderFor,
-} from '../../lambdas/kit/decompress.ts';
+import { compressionHeadBytes, compressionOf } from '../../engines/log-diff/compression.ts';
+import { CorruptLogError, decompress, type SyncDecoder, syncDecoderFor } from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
 
 const readBytes = 1024 * 1024;
@@ -57,9 +52,9 @@ export async function feedFile(
     try {
       const file = openSync(path, 'r');
       try {
-        const start = new Uint8Array(4);
+        const start = new Uint8Array(compressionHeadBytes);
         const head = start.subarray(0, readSync(file, start, 0, start.length, 0));
-        if (!isCompressed(head)) return await feedPiece(file, piece ?? { from: 0, end: Infinity }, feed);
+        if (compressionOf(head) === undefined) return await feedPiece(file, piece ?? { from: 0, end: Infinity }, feed);
         if (piece && piece.from > 0) return;
         const decoder = syncDecoderFor(head);
         if (decoder) return await feedDecoded(file, decoder, feed);
@@ -108,9 +103,9 @@ export function feedChunk(chunk: Uint8Array, feed: Omit<Feed, 'finish'>): void {
   }
 }
 
-/** The first four bytes of a file, or all that it has. Throws an UnreadableFileError. */
+/** As many bytes of a file's beginning as tell how it is compressed, or all that it has. Throws an UnreadableFileError. */
 export async function readHead(path: string): Promise<Uint8Array> {
-  for await (const chunk of rawChunks(path)) return chunk.slice(0, 4);
+  for await (const chunk of rawChunks(path)) return chunk.slice(0, compressionHeadBytes);
   return new Uint8Array(0);
 }
 

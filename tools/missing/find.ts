@@ -5,7 +5,7 @@ import { blocksOf, closeBlocks, type SharedBlocks } from './blocks.ts';
 import { UsageError } from '../cli/errors.ts';
 import { missingServers, readExpected, type Expected } from './expect.ts';
 import { readHead } from './files.ts';
-import { isCompressed } from '../../lambdas/kit/decompress.ts';
+import { compressionOf } from '../../engines/log-diff/compression.ts';
 import { listLogs, threadsFor, type LogFile } from './logs.ts';
 import { mergeLines, readBlocks } from './merge.ts';
 import { patternOf, Share, word, type Job } from './share.ts';
@@ -228,7 +228,7 @@ interface SignedFile {
 async function sizeOf({ path, column, field }: SignedSource): Promise<SignedFile> {
   const info = path === '-' ? undefined : await stat(path).catch(() => undefined);
   if (!info?.isFile()) return { bytes: 0, plain: false };
-  const plain = column === undefined && field === undefined && !isCompressed(await readHead(path));
+  const plain = column === undefined && field === undefined && compressionOf(await readHead(path)) === undefined;
   return { bytes: info.size, plain };
 }
 
