@@ -6,13 +6,11 @@ export const planVariables = {
   runsBucket: 'RUNS_BUCKET',
 } as const;
 
-export const extractVariables = {
-  documentsTable: 'DOCUMENTS_TABLE',
-  logsBucket: 'LOGS_BUCKET',
-  runsBucket: 'RUNS_BUCKET',
-} as const;
+export const signVariables = { documentsTable: 'DOCUMENTS_TABLE', runsBucket: 'RUNS_BUCKET' } as const;
 
 export const chooseVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
+
+export const extractVariables = chooseVariables;
 
 export const markVariables = chooseVariables;
 

@@ -111,13 +111,13 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
           text.replace('StringEquals\\":\\"one worker', 'StringEquals\\":\\"shuffle'),
         );
       },
-      // One reader of A too.
+      // One reader of A too; and the memory of the maps' workers, of whom there are none.
       edits: edit(
         `${lambdas}/domain.ts`,
         "...signedShards.map((shard) => ({ name: `signed-${shard}`, kind: 'signed' as const, shards: [shard] })),",
         "{ name: 'signed', kind: 'signed' as const, shards: signedShards },",
       ),
-      also: [partitions],
+      also: [partitions, memory],
     },
     {
       property: 'false sends when the log of one server in 500 is missing',
