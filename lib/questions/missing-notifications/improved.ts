@@ -46,7 +46,7 @@ import { nights, question } from './question.ts';
 const { load } = question;
 
 /**
- * By measurement (bench/lambda-memory.ts, and the README's page of numbers): the worker's memory stays below 330 MB, and
+ * By measurement (bench/lambda-memory.ts, and the README's page of numbers): the worker's memory stays below 340 MB, and
  * more would buy processor that plain logs, which come at the network's pace, leave idle.
  */
 const extractMemoryMb = 512;
