@@ -10,9 +10,9 @@ export const signVariables = { documentsTable: 'DOCUMENTS_TABLE', runsBucket: 'R
 
 export const chooseVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
 
-export const extractVariables = chooseVariables;
+export const extractVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
 
-export const markVariables = chooseVariables;
+export const markVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
 
 export const verifyVariables = { runsBucket: 'RUNS_BUCKET' } as const;
 
