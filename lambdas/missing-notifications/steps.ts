@@ -222,8 +222,10 @@ async function endOfPlain(
 
 /** A shard holds so many bytes of IDs at most: 31 million UUIDs, and as much again to lay them out. */
 const shardBytesMax = 500 * 2 ** 20;
-/** What was found in logs is held up to so many bytes, then put away. */
+/** What was found in logs is held up to so many bytes, and as much again to lay it out; then it is put away. */
 const heldBytesMax = 64 * 2 ** 20;
+/** Whoever marks holds more, since A is read again for each time that it is too much. */
+const heldToMarkBytesMax = 512 * 2 ** 20;
 const blockBytes = 16 * 1024;
 /** There are many partitions of A, and DynamoDB is slower than any block. */
 const signedBlockBytes = 2 * 1024;
@@ -285,7 +287,7 @@ export async function extract(unit: LogUnit, sources: Sources): Promise<void> {
     const { partitions, shape } = await files.getJson<Pinned>('choice.json');
     let parts = 0;
     const put = (blocks: UnitBlocks) => files.put(partName(unit, parts++), blocks.layOut({}));
-    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, put });
+    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, heldBytesMax, put });
     return { blocks, stats: { ...stats, parts } };
   });
 }
@@ -317,7 +319,8 @@ export async function mark(unit: LogUnit, sources: Sources): Promise<void> {
         found[partition] = union(found[partition]!, bits);
       }
     };
-    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, put });
+    const limits = { partitions, shape, heldBytesMax: heldToMarkBytesMax, put };
+    const { blocks, stats } = await readLogs(unit.objects, logs, limits);
     await put(blocks);
     const marks = new UnitBlocks(partitions);
     for (const [partition, bits] of found.entries()) marks.put('keys', partition, encodeOrdinals(bits));
@@ -396,8 +399,14 @@ async function readLogs(
   {
     partitions,
     shape,
+    heldBytesMax,
     put,
-  }: { readonly partitions: number; readonly shape: string; readonly put: (full: UnitBlocks) => Promise<void> },
+  }: {
+    readonly partitions: number;
+    readonly shape: string;
+    readonly heldBytesMax: number;
+    readonly put: (full: UnitBlocks) => Promise<void>;
+  },
 ): Promise<{ blocks: UnitBlocks; stats: UnitStats }> {
   let blocks = new UnitBlocks(partitions);
   const full: UnitBlocks[] = [];

@@ -394,6 +394,15 @@ describe('a run whose logs are not complete', () => {
     }
   });
 
+  it('misses everything when there is no log at all and that is allowed', async () => {
+    for (const mode of modes) {
+      const cloud = cloudOf({ servers: ['a'], documents, logs: [] });
+      const report = await runWorkflow(cloud, requestOf(window, { allowPartial: true, mode }));
+      expect(report).toMatchObject({ complete: false, logs: 0, lines: 0, signed: 2, missed: 2 });
+      expect(missedIn(cloud, 'incident')).toEqual([id(1), id(2)]);
+    }
+  });
+
   it('is refused when no server is expected to log', async () => {
     const cloud = miniature(documents, []);
     cloud.servers.length = 0;
