@@ -15,7 +15,9 @@ export type Service =
   | 'CloudWatch'
   | 'X-Ray'
   | 'KMS'
-  | 'Data transfer';
+  | 'Data transfer'
+  | 'Athena'
+  | 'EC2';
 
 interface Figure {
   readonly service: Service;
@@ -213,6 +215,24 @@ export const prices = {
     per: 1,
     source: 'https://leanopstech.com/blog/aws-data-transfer-pricing-2026/',
     asOf: '2026-04',
+  },
+  'athena.scannedTb': {
+    service: 'Athena',
+    unit: 'TB scanned',
+    usd: 5,
+    per: 1,
+    assumption:
+      'as shown by https://kindatechnical.com/aws-athena/lesson-7-aws-athena-pricing-model.html, which bears no date',
+    asOf: '2026-11',
+  },
+  'ec2.m7gVcpuHours': {
+    service: 'EC2',
+    unit: 'vCPU-hours of m7g, Linux, on demand',
+    // An m7g.large has two; larger ones cost as much for each.
+    usd: 0.0408,
+    per: 1,
+    source: 'https://main.d1m6t5n8e4tvia.amplifyapp.com/blog/amazon-ec2-on-demand-pricing-instance-families-2026/',
+    asOf: '2026-06',
   },
 } as const satisfies Readonly<Record<string, Price>>;
 

@@ -18,8 +18,6 @@ export interface IdSetOptions extends SetOptions {
 export class IdSet {
   readonly #ignoreCase: boolean;
   readonly #key = new Uint8Array(uuidKeyBytes);
-  readonly #left = new Uint8Array(idBytesMax);
-  readonly #right = new Uint8Array(idBytesMax);
   #keys: KeySet;
   #texts: TextSet;
   /** One bit an ID in the order of addition: 1 for a text. */
@@ -79,33 +77,13 @@ export class IdSet {
     }
   }
 
-  /** Writes the ID's bytes to `out`, which must have room for 256, and returns where they end. */
-  write(ref: number, out: Uint8Array, at: number): number {
-    if (ref % 2 === 1) {
-      const text = this.#texts.bytes((ref - 1) / 2);
-      out.set(text, at);
-      return at + text.length;
-    }
-    this.#keys.write(ref / 2, this.#key, 0);
-    formatUuid(this.#key, 0, out, at);
-    return at + uuidTextBytes;
-  }
-
-  /** Byte order of two IDs by their references: negative, 0 or positive. */
-  compare(a: number, b: number): number {
-    const aEnd = this.write(a, this.#left, 0);
-    const bEnd = this.write(b, this.#right, 0);
-    for (let i = 0; i < aEnd && i < bEnd; i++) {
-      const difference = this.#left[i]! - this.#right[i]!;
-      if (difference !== 0) return difference;
-    }
-    return aEnd - bEnd;
-  }
-
-  /** The ID's bytes, as a copy. */
+  /** The ID's bytes. */
   bytes(ref: number): Uint8Array {
-    const out = new Uint8Array(idBytesMax);
-    return out.slice(0, this.write(ref, out, 0));
+    if (ref % 2 === 1) return this.#texts.bytes((ref - 1) / 2);
+    this.#keys.write(ref / 2, this.#key, 0);
+    const text = new Uint8Array(uuidTextBytes);
+    formatUuid(this.#key, 0, text, 0);
+    return text;
   }
 }
 
@@ -126,11 +104,8 @@ export class Marks {
     this.#words = new Uint32Array(Math.ceil(refs / 32));
   }
 
-  /** Sets the bit; true if it was this call that set it. */
-  set(ref: number): boolean {
-    const [word, bit] = [this.#words[ref >>> 5]!, 1 << (ref & 31)];
-    this.#words[ref >>> 5] = word | bit;
-    return (word & bit) === 0;
+  set(ref: number): void {
+    this.#words[ref >>> 5]! |= 1 << (ref & 31);
   }
 
   has(ref: number): boolean {

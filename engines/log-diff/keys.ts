@@ -52,7 +52,6 @@ export class KeySet {
     this.#slots = grow(new Uint32Array(0), 32);
   }
 
-  /** What another thread needs to look up in this set; nothing may be added afterwards. */
   get size(): number {
     return this.#size;
   }
@@ -110,30 +109,4 @@ export class KeySet {
       this.#slots[this.#slotOf(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)] = index + 1;
     }
   }
-}
-
-/**
- * The keys (16 bytes each) in byte order within ascending groups (one group when absent). A radix sort from the last
- * digit, whose cost does not depend on the keys: nobody can send a bad case.
- */
-export function sortKeys(keys: Uint8Array, groupOf?: (keys: Uint8Array, at: number) => number): Uint8Array {
-  const count = keys.length / uuidKeyBytes;
-  let order = Uint32Array.from({ length: count }, (_, index) => index * uuidKeyBytes);
-  let next = new Uint32Array(count);
-  const pass = (digits: number, digitOf: (at: number) => number): void => {
-    const starts = new Uint32Array(digits + 1);
-    for (const at of order) starts[digitOf(at) + 1]!++;
-    for (let digit = 0; digit < digits; digit++) starts[digit + 1]! += starts[digit]!;
-    for (const at of order) next[starts[digitOf(at)]!++] = at;
-    [order, next] = [next, order];
-  };
-  for (let i = uuidKeyBytes - 2; i >= 0; i -= 2) pass(0x10000, (at) => (keys[at + i]! << 8) | keys[at + i + 1]!);
-  if (groupOf) {
-    let groups = 0;
-    for (const at of order) groups = Math.max(groups, groupOf(keys, at) + 1);
-    pass(groups, (at) => groupOf(keys, at));
-  }
-  const sorted = new Uint8Array(keys.length);
-  order.forEach((at, index) => sorted.set(keys.subarray(at, at + uuidKeyBytes), index * uuidKeyBytes));
-  return sorted;
 }

@@ -30,7 +30,7 @@ export const oneWorkerBytesMax = readRate * oneWorkerSecondsMax;
 /** And so many signed documents: 2.4 GB to read, 20 s to join. */
 export const oneWorkerSignedMax = 150_000_000;
 /** A and B of one partition: a reducer holds its A in a table, and reads its B in passing. */
-const partitionBytesMax = 128 * 2 ** 20;
+const partitionBytesMax = 64 * 2 ** 20;
 const partitionsMin = 4;
 /** Into so many is each shard of A cut: before anybody knows how many it takes, hence finely. Neighbours make one. */
 export const signedPartitions = 256;
@@ -205,7 +205,13 @@ export function checkGaps(gaps: readonly Gap[], servers: number, allowPartial: b
 }
 
 /** What one worker does: read some logs, or one shard of the signed documents. */
-export type Unit = LogUnit | { readonly name: string; readonly kind: 'signed'; readonly shards: readonly string[] };
+export type Unit = LogUnit | SignedUnit;
+
+export interface SignedUnit {
+  readonly name: string;
+  readonly kind: 'signed';
+  readonly shards: readonly string[];
+}
 
 export interface LogUnit {
   readonly name: string;

@@ -6,15 +6,13 @@ export const planVariables = {
   runsBucket: 'RUNS_BUCKET',
 } as const;
 
-export const extractVariables = {
-  documentsTable: 'DOCUMENTS_TABLE',
-  logsBucket: 'LOGS_BUCKET',
-  runsBucket: 'RUNS_BUCKET',
-} as const;
+export const signVariables = { documentsTable: 'DOCUMENTS_TABLE', runsBucket: 'RUNS_BUCKET' } as const;
 
 export const chooseVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
 
-export const markVariables = chooseVariables;
+export const extractVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
+
+export const markVariables = { logsBucket: 'LOGS_BUCKET', runsBucket: 'RUNS_BUCKET' } as const;
 
 export const verifyVariables = { runsBucket: 'RUNS_BUCKET' } as const;
 

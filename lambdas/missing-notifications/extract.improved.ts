@@ -3,16 +3,18 @@ import { readEnv } from '../kit/env.ts';
 import { run } from '../kit/run.ts';
 import { extractVariables } from './env.ts';
 import { extract, type ExtractItem } from './steps.ts';
-import { documents, logs, runFiles } from './store.ts';
+import { logs, runFiles } from './store.ts';
 
 const env = readEnv(extractVariables);
-const sources = {
-  documents: documents(env.documentsTable),
-  logs: logs(env.logsBucket),
-};
+const serverLogs = logs(env.logsBucket);
 const files = runFiles(env.runsBucket);
 
-/** A child of the extracting map: one unit. */
+/** A child of the extracting map: one unit of logs. */
 export const handler = run(async ({ runId, unit }: ExtractItem, { memoryLimitInMB }): Promise<void> => {
-  await extract(unit, { ...sources, files: files(runId), clock: systemClock, memoryMb: Number(memoryLimitInMB) });
+  await extract(unit, {
+    logs: serverLogs,
+    files: files(runId),
+    clock: systemClock,
+    memoryMb: Number(memoryLimitInMB),
+  });
 });

@@ -49,6 +49,7 @@ import {
   sendDelayMaxMs,
   signedPartitions,
   type LogUnit,
+  type SignedUnit,
   type Unit,
 } from './domain.ts';
 import type {
@@ -67,14 +68,14 @@ type Logs = ReturnType<typeof logs>;
 /** How the ID is found in a line. */
 const pattern: LogPattern = defaultPattern;
 
-/** What a child of the maps over units is given. */
-export interface ExtractItem {
+/** What a child of the map over A's shards is given. */
+export interface SignItem {
   readonly runId: string;
-  readonly unit: Unit;
+  readonly unit: SignedUnit;
 }
 
-/** What a child of the marking map is given. */
-export interface MarkItem {
+/** What a child of the maps over logs is given. */
+export interface ExtractItem {
   readonly runId: string;
   readonly unit: LogUnit;
 }
@@ -135,9 +136,7 @@ export async function plan(
 }
 
 async function listUnits({ request, units }: Manifest, kind: Unit['kind'], files: RunFiles): Promise<UnitsFile> {
-  const items: ExtractItem[] = units
-    .filter((unit) => unit.kind === kind)
-    .map((unit) => ({ runId: request.runId, unit }));
+  const items = units.filter((unit) => unit.kind === kind).map((unit) => ({ runId: request.runId, unit }));
   const name = `${kind}-units.json`;
   await files.put(name, JSON.stringify(items));
   return { bucket: files.bucket, key: files.keyOf(name) };
@@ -223,8 +222,10 @@ async function endOfPlain(
 
 /** A shard holds so many bytes of IDs at most: 31 million UUIDs, and as much again to lay them out. */
 const shardBytesMax = 500 * 2 ** 20;
-/** What was found in logs is held up to so many bytes, then put away. */
-const heldBytesMax = 256 * 2 ** 20;
+/** What was found in logs is held up to so many bytes, and as much again to lay it out; then it is put away. */
+const heldBytesMax = 64 * 2 ** 20;
+/** Whoever marks holds more, since A is read again for each time that it is too much. */
+const heldToMarkBytesMax = 512 * 2 ** 20;
 const blockBytes = 16 * 1024;
 /** There are many partitions of A, and DynamoDB is slower than any block. */
 const signedBlockBytes = 2 * 1024;
@@ -271,19 +272,22 @@ export interface Sources {
   readonly memoryMb: number;
 }
 
-/** Reads one unit and writes its IDs, by partition, as one object; does nothing when that is there already. */
-export async function extract(unit: Unit, sources: Sources & { readonly documents: Documents }): Promise<void> {
-  if (unit.kind === 'logs') return extractLogs(unit, sources);
-  return once(unit, sources, () => readShards(unit.shards, sources));
+/** Reads one shard of A and writes its IDs, by partition, as one object; does nothing when that is there already. */
+export async function sign(
+  unit: SignedUnit,
+  { documents, ...worker }: Omit<Sources, 'logs'> & { readonly documents: Documents },
+): Promise<void> {
+  await once(unit, worker, () => readShards(unit.shards, { documents, files: worker.files }));
 }
 
-async function extractLogs(unit: LogUnit, sources: Sources): Promise<void> {
+/** Reads one unit of logs and writes the IDs that it finds, by partition, as one object; once. */
+export async function extract(unit: LogUnit, sources: Sources): Promise<void> {
   const { files, logs } = sources;
-  return once(unit, sources, async () => {
+  await once(unit, sources, async () => {
     const { partitions, shape } = await files.getJson<Pinned>('choice.json');
     let parts = 0;
     const put = (blocks: UnitBlocks) => files.put(partName(unit, parts++), blocks.layOut({}));
-    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, put });
+    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, heldBytesMax, put });
     return { blocks, stats: { ...stats, parts } };
   });
 }
@@ -315,7 +319,8 @@ export async function mark(unit: LogUnit, sources: Sources): Promise<void> {
         found[partition] = union(found[partition]!, bits);
       }
     };
-    const { blocks, stats } = await readLogs(unit.objects, logs, { partitions, shape, put });
+    const limits = { partitions, shape, heldBytesMax: heldToMarkBytesMax, put };
+    const { blocks, stats } = await readLogs(unit.objects, logs, limits);
     await put(blocks);
     const marks = new UnitBlocks(partitions);
     for (const [partition, bits] of found.entries()) marks.put('keys', partition, encodeOrdinals(bits));
@@ -330,7 +335,7 @@ function union(a: Uint8Array, b: Uint8Array): Uint8Array {
 /** Writes what a unit's reading gives, with what it took, unless it is there already. */
 async function once(
   unit: Unit,
-  { files, clock, memoryMb }: Sources,
+  { files, clock, memoryMb }: Omit<Sources, 'logs'>,
   read: () => Promise<{ blocks: UnitBlocks; stats: UnitStats; readUnits?: number }>,
 ): Promise<void> {
   if (await files.exists(runName(unit))) return;
@@ -394,8 +399,14 @@ async function readLogs(
   {
     partitions,
     shape,
+    heldBytesMax,
     put,
-  }: { readonly partitions: number; readonly shape: string; readonly put: (full: UnitBlocks) => Promise<void> },
+  }: {
+    readonly partitions: number;
+    readonly shape: string;
+    readonly heldBytesMax: number;
+    readonly put: (full: UnitBlocks) => Promise<void>;
+  },
 ): Promise<{ blocks: UnitBlocks; stats: UnitStats }> {
   let blocks = new UnitBlocks(partitions);
   const full: UnitBlocks[] = [];
@@ -797,7 +808,7 @@ export async function reconcile(
 ): Promise<void> {
   const { units } = await files.getJson<Manifest>('manifest.json');
   const { partitions } = await files.getJson<Pinned>('choice.json');
-  for (const unit of units) if (unit.kind === 'logs') await extractLogs(unit, { files, ...sources });
+  for (const unit of units) if (unit.kind === 'logs') await extract(unit, { files, ...sources });
   await verify({ files });
   for (let partition = 0; partition < partitions; partition += 1) {
     await subtractPartition({ runId, partition }, { files, queue, ...sources });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { extractMemoryMb, numbersPage } from '../../bench/lambda-numbers.ts';
 import { checkCommandLine } from '../../tools/cli/main.ts';
 import type { ProofResult } from '../../tools/prove/prove.ts';
 import { json, read, repositoryFiles } from './files.ts';
@@ -81,6 +82,19 @@ describe('the figures and excerpts of the README', () => {
         `| ${name} | ${unit} | ${number(measured['naive'])} | ${number(measured['improved'])} | ${tier} |`,
       );
     }
+  });
+
+  it('are those of the page of numbers', () => {
+    // Formatted as the page is: cells of a table are padded.
+    const cells = (text: string) =>
+      text
+        .replaceAll(/ *\| */g, '|')
+        .replaceAll(/-+:?\|/g, '|')
+        .replaceAll(/\s+/g, ' ');
+    expect(cells(readme)).toContain(cells(numbersPage()));
+    expect(read('lib/questions/missing-notifications/improved.ts')).toContain(
+      `const extractMemoryMb = ${extractMemoryMb};`,
+    );
   });
 
   it('are those of the committed diff', () => {

@@ -371,7 +371,7 @@ describe('the mode of a run', () => {
       chooseMode(sizesOf({ signed, loggedEstimate })).partitions;
     expect(partitionsOf(0, 1)).toBe(4);
     expect(partitionsOf(million, million)).toBe(4);
-    expect(partitionsOf(30 * million, 31 * million)).toBe(8);
+    expect(partitionsOf(30 * million, 31 * million)).toBe(16);
     expect(partitionsOf(100 * million, 1000 * million)).toBe(256);
     expect(partitionsOf(240 * million, 1e11)).toBe(256);
   });

@@ -93,7 +93,8 @@ async function differs({ runWorkflow, missedIn }: typeof workflow, { documents, 
 const narrow: Edits = {
   'lambdas/missing-notifications/steps.ts': (source) =>
     source
-      .replace('heldBytesMax = 256 * 2 ** 20', 'heldBytesMax = 20')
+      .replace('heldBytesMax = 64 * 2 ** 20', 'heldBytesMax = 20')
+      .replace('heldToMarkBytesMax = 512 * 2 ** 20', 'heldToMarkBytesMax = 20')
       .replace('const blockBytes = 16 * 1024', 'const blockBytes = 512')
       .replace('const inputBytes = 256 * 1024', 'const inputBytes = 1024')
       .replace('aheadBytesMax = 64 * 2 ** 20', 'aheadBytesMax = 64')

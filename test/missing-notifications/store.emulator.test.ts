@@ -200,8 +200,9 @@ describe('deliveries', () => {
 describe('documents', () => {
   const fromMs = Date.parse('2026-03-02T00:00:00Z');
   const toMs = Date.parse('2026-03-02T12:00:00Z');
-  /** Of the IDs that end in 0. */
   const shard = '0';
+  const inShard = (wanted: string) =>
+    Array.from({ length: 200 }, (_, n) => id(n)).filter((documentId) => signedShard(documentId) === wanted);
   let table: string;
 
   async function put(documentId: string, signedAtMs?: number): Promise<void> {
@@ -220,10 +221,10 @@ describe('documents', () => {
 
   it('of a shard are those signed in the window: with its first instant, without its last, no drafts', async () => {
     const times = [fromMs - 1, fromMs, fromMs + 1, toMs - 1, toMs, toMs + 1];
-    const ids = times.map((_, n) => id(10 * n));
+    const ids = inShard(shard);
     await Promise.all(times.map((atMs, n) => put(ids[n]!, atMs)));
-    await put(id(1), fromMs + 5);
-    await put(id(990));
+    await put(inShard('1')[0]!, fromMs + 5);
+    await put(inShard(shard).at(-1)!);
     const pages = await collect(documents(table, dynamo).signedIn(shard, fromMs, toMs));
     expect(pages.flatMap((page) => page.ids)).toEqual([ids[1], ids[2], ids[3]]);
     expect(pages.every(({ readUnits }) => readUnits > 0)).toBe(true);
@@ -369,6 +370,15 @@ describe('logs', () => {
       expect(await tailOf(`${name.replace(' ', '-')}.log`, body)).toBeUndefined();
     });
 
+    it('and a beginning, of the version that was pinned', async () => {
+      await put(`logs/head/${day}/notify.log`, text);
+      const [pinned] = await store.ofDay('head', day);
+      await put(`logs/head/${day}/notify.log`, 'x');
+      const head = async (bytes: number) => Buffer.concat(await collect(await store.head(pinned!, bytes)));
+      expect((await head(100)).subarray(0, 100)).toEqual(text.subarray(0, 100));
+      expect(await head(text.length + 1)).toEqual(text);
+    });
+
     it('of the version that was pinned', async () => {
       await put(`logs/pin/${day}/notify.log`, text);
       const [pinned] = await store.ofDay('pin', day);
@@ -401,6 +411,13 @@ describe('the files of a run', () => {
       writer: 1,
     });
     wasLost();
+  });
+
+  it('that are there stay as they are when another attempt creates them', async () => {
+    expect(await files('once').create('x.run', 'first', { 'duration-ms': '1' })).toBe(true);
+    expect(await files('once').create('x.run', 'second', { 'duration-ms': '2' })).toBe(false);
+    const { tail, metadata } = await files('once').suffix('x.run', 9);
+    expect([Buffer.from(tail).toString(), metadata['duration-ms']]).toEqual(['first', '1']);
   });
 
   it('exist or do not, each run’s apart from the others’', async () => {

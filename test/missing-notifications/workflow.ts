@@ -5,10 +5,11 @@ import {
   extract,
   type ExtractItem,
   mark,
-  type MarkItem,
   plan,
   reconcile,
   report,
+  sign,
+  type SignItem,
   subtractPartition,
   verify,
 } from '../../lambdas/missing-notifications/steps.ts';
@@ -30,13 +31,13 @@ export async function runWorkflow(cloud: Cloud, request: RunRequest, options: Wo
   const worker = { ...stores, files: filesOf(request.runId), clock: () => nowMs, memoryMb: 1769 };
   await plan(request, worker);
   if (finer) cutFiner(cloud, request.runId);
-  for (const { unit } of shuffled(unitsOf(cloud, request.runId, 'signed'), random)) await extract(unit, worker);
+  for (const { unit } of shuffled(itemsOf<SignItem>(cloud, request.runId, 'signed'), random)) await sign(unit, worker);
   const { mode, partitions } = await choose(request.runId, worker);
   if (mode === 'one worker') {
     await reconcile(request.runId, worker);
   } else {
-    for (const { unit } of shuffled(unitsOf(cloud, request.runId, 'logs'), random)) {
-      await (mode === 'broadcast' ? mark(unit as MarkItem['unit'], worker) : extract(unit, worker));
+    for (const { unit } of shuffled(itemsOf<ExtractItem>(cloud, request.runId, 'logs'), random)) {
+      await (mode === 'broadcast' ? mark(unit, worker) : extract(unit, worker));
     }
     await verify(worker);
     for (const partition of shuffled(partitions, random)) await subtractPartition(partition, worker);
@@ -64,8 +65,8 @@ function cutFiner(cloud: Cloud, runId: string): void {
 }
 
 /** What the map's item reader reads. */
-export function unitsOf(cloud: Cloud, runId: string, kind: Unit['kind']): readonly ExtractItem[] {
-  return JSON.parse(fileOf(cloud, runId, `${kind}-units.json`)!.toString()) as readonly ExtractItem[];
+export function itemsOf<Item>(cloud: Cloud, runId: string, kind: Unit['kind']): readonly Item[] {
+  return JSON.parse(fileOf(cloud, runId, `${kind}-units.json`)!.toString()) as readonly Item[];
 }
 
 export function fileOf(cloud: Cloud, runId: string, name: string): Buffer | undefined {

@@ -27,6 +27,7 @@ import {
   reconcileVariables,
   reportVariables,
   signedIndex,
+  signVariables,
   subtractVariables,
   verifyVariables,
 } from '../../../lambdas/missing-notifications/env.ts';
@@ -43,6 +44,12 @@ import { Workflow } from '../../kit/workflow.ts';
 import { nights, question } from './question.ts';
 
 const { load } = question;
+
+/**
+ * By measurement (bench/lambda-memory.ts, and the README's page of numbers): the worker's memory stays below 340 MB, and
+ * more would buy processor that plain logs, which come at the network's pace, leave idle.
+ */
+const extractMemoryMb = 512;
 
 /** Half of the executions that an account may have at once by default. */
 const workersAtOnce = 500;
@@ -147,16 +154,24 @@ export class MissingNotificationsImproved extends Stack {
     );
 
     const readers = { logsBucket: logs.bucketName, runsBucket: runs.bucketName };
-    const extract = new Handler(this, 'Extract', {
-      entry: 'missing-notifications/extract.improved',
-      does: 'Reads one unit (logs, or a shard of the signed documents) into one object of distinct IDs by partition.',
+    const sign = new Handler(this, 'Sign', {
+      entry: 'missing-notifications/sign.improved',
+      does: 'Reads one shard of the signed documents into one object of IDs by partition.',
       memoryMb: 1769,
       timeout: Duration.minutes(15),
-      environment: variables(extractVariables, { documentsTable: documents.tableName, ...readers }),
+      environment: variables(signVariables, { documentsTable: documents.tableName, runsBucket: runs.bucketName }),
+    });
+    answers(sign, 1, 'Each shard of the index is queried by a function of its own.');
+    const extract = new Handler(this, 'Extract', {
+      entry: 'missing-notifications/extract.improved',
+      does: 'Reads one unit of logs into one object of the IDs that it finds, by partition.',
+      memoryMb: extractMemoryMb,
+      timeout: Duration.minutes(15),
+      environment: variables(extractVariables, readers),
     });
     answers(
       extract,
-      [2, 1],
+      2,
       'Each unit is read as a stream with bounded memory by a function of its own, as many at once as there are units.',
     );
     const choose = new Handler(this, 'Choose', {
@@ -227,10 +242,10 @@ export class MissingNotificationsImproved extends Stack {
       timeout: Duration.minutes(5),
       environment: variables(reportVariables, { runsBucket: runs.bucketName }),
     });
-    extract.allow(['dynamodb:Query'], `${documents.tableArn}/index/${signedIndex}`);
+    sign.allow(['dynamodb:Query'], `${documents.tableArn}/index/${signedIndex}`);
     for (const reader of [choose, extract, mark, reconcile])
       logs.allowObjects(reader, ['s3:GetObjectVersion'], 'logs/');
-    for (const worker of [choose, extract, mark, verify, subtract, reconcile, report]) {
+    for (const worker of [sign, choose, extract, mark, verify, subtract, reconcile, report]) {
       runs.allowList(worker, ['s3:ListBucket']);
       runs.allowObjects(worker, ['s3:GetObject', 's3:PutObject'], 'runs/');
     }
@@ -271,7 +286,7 @@ export class MissingNotificationsImproved extends Stack {
     const workflow = new Workflow(this, 'Run', {
       definition: DefinitionBody.fromChainable(
         task('Plan the run', plan)
-          .next(overUnits('Extract A', task('Extract one shard', extract)))
+          .next(overUnits('Extract A', task('Extract one shard', sign)))
           .next(task('Choose the mode', choose, run))
           .next(
             new Choice(this, 'Which mode?')
@@ -331,7 +346,7 @@ export class MissingNotificationsImproved extends Stack {
       'The index holds the keys of each signed document, at most all, and each signature writes to it once.',
     );
     uses(
-      extract,
+      sign,
       { 'dynamodb.readUnits': (nights * load.signedDocuments.value * indexItemBytes) / 8192 },
       'A query reads the keys of the night: half a unit for each 4 KB.',
     );
@@ -339,7 +354,7 @@ export class MissingNotificationsImproved extends Stack {
       extract,
       {
         'lambda.requests': nights * unitsPlanned,
-        'lambda.gbSeconds': ((nights * logBytes) / load.readRate.value) * 1.73,
+        'lambda.gbSeconds': ((nights * logBytes) / load.readRate.value) * (extractMemoryMb / 1024),
       },
       'As many seconds as one reader would take, spread over the units.',
     );

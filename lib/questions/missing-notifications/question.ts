@@ -54,8 +54,9 @@ export const question = {
       text: 'Missed = A - B',
       answer:
         'Both sides are partitioned by the same hash of the ID, so that A - B is the union of A_p - B_p, each ' +
-        'computed by a worker of its own. What a step writes depends on the run and the unit only: a repeated run ' +
-        'gives the same bytes, and redoes only what is not there.',
+        'computed by a worker of its own. A run chooses by the bytes that it moves: alone in one worker, by marks of ' +
+        'readers who know A, or by sorting both sides; the answer is the same. What a step writes depends on the run ' +
+        'and the unit only: a repeated run gives the same bytes, and redoes only what is not there.',
       properties: [
         'documents in the answer that should not be, and the reverse',
         'partitions that are subtracted independently',

@@ -13,12 +13,14 @@ describe('the price book', () => {
     else expect(price.assumption.length).toBeGreaterThan(20);
   });
 
-  it('prices every service that the designs use', () => {
+  it('prices every service that the designs use or are compared with', () => {
     const services = new Set(priceUnits().map((unit) => prices[unit].service));
     expect([...services].toSorted()).toEqual([
+      'Athena',
       'CloudWatch',
       'Data transfer',
       'DynamoDB',
+      'EC2',
       'EventBridge Scheduler',
       'KMS',
       'Lambda',

@@ -237,7 +237,7 @@ describe.each(Object.entries(cores))('A - B in %s', (_, CoreClass) => {
     const log = logged.map((id) => `${head}notification.sent doc=${id} ms=${random.below(99)}\n`).join('');
     const names = new Set(logged);
     const input = { signed: ids.join('\n'), logs: [log, log.slice(0, log.length / 3)], pattern: defaultPattern };
-    const result = difference(CoreClass, input, { partitionBits: 2, inputBytes: 65_536, blockBytes: 4096 });
+    const result = difference(CoreClass, input, { partitionBits: 2, inputBytes: 65_536, blockBytes: 32_768 });
     expect(result.missed).toEqual(ids.filter((id) => !names.has(id)).sort());
     expect(result).toMatchObject({ signed: ids.length, ids: ids.length });
   });

@@ -6,11 +6,14 @@ import {
   type BlockKind,
   type Core,
   type CoreOptions,
+  type Joined,
   type PartitionBlocks,
+  type SideBlocks,
 } from '../../../engines/log-diff/core.ts';
 import { IdFeed, LogFeed } from '../../../engines/log-diff/feed.ts';
 import type { LogPattern } from '../../../engines/log-diff/pattern.ts';
 import { emptyStats } from '../../../engines/log-diff/scan.ts';
+import { uuidText } from '../../../engines/log-diff/uuid.ts';
 
 export const cores = { WebAssembly: WasmCore, 'plain TypeScript': PlainCore } as const;
 
@@ -80,9 +83,38 @@ export function difference(
     counts.found += joined.found;
     counts.missed += joined.missed;
     counts.missedByCase += joined.missedByCase;
+    checkFound(core, blocks.of(partition), joined);
   }
   if (counts.missed !== missed.length) throw new Error(`${counts.missed} missed are counted, ${missed.length} named`);
   return { ...counts, missed: missed.sort(), ids: ids.ids, stats };
+}
+
+/** What found() says of each ID of A has to be what missing() says of all: `joined` is dead afterwards. */
+function checkFound(core: Core, { signed, logged }: PartitionBlocks, { lines, found }: Joined): void {
+  const missed = new Set(latin1(searchable(lines), 0, lines.length).split('\n'));
+  const table = core.open(signed);
+  const each = (side: SideBlocks) =>
+    (['keys', 'texts'] as const).flatMap((kind) => side[kind].map((block) => ({ kind, block })));
+  for (const { kind, block } of each(logged)) table.probe(kind, block);
+  if (table.hits !== found) throw new Error(`${table.hits} hits, not ${found}`);
+  let bit = 3; // no boundary of a byte
+  const bits = new Uint8Array(1 + (bit + each(signed).reduce((sum, { block }) => sum + block.bytes, 0)) / 8);
+  for (const { kind, block } of each(signed)) {
+    const first = bit;
+    bit = table.found(kind, block, bits, bit);
+    const bytes = new Uint8Array(block.bytes);
+    block.copyTo(bytes);
+    for (let at = 0, i = first; at < bytes.length; i++) {
+      const end = at + (kind === 'keys' ? 16 : 2 + bytes[at]!);
+      const id = kind === 'keys' ? uuidText(bytes, at) : latin1(bytes, at + 1, end);
+      // Of several spellings of one ID the missed one is any of them.
+      const isFound = ((bits[i >>> 3]! >>> (i & 7)) & 1) === 1;
+      if (isFound && missed.has(id)) throw new Error(`${id} is both found and missed`);
+      if (!isFound && ![...missed].some((other) => other.toLowerCase() === id.toLowerCase()))
+        throw new Error(`${id} is neither found nor missed`);
+      at = end;
+    }
+  }
 }
 
 function feed(into: IdFeed | LogFeed, text: string, pieceBytes: number): void {

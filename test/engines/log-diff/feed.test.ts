@@ -66,6 +66,47 @@ describe.each(Object.entries(cores))('a feed of logs to the core in %s', (_, Cor
     );
   });
 
+  it.each([
+    [
+      'a second later',
+      ['2026-11-23T00:00:02Z', '2026-11-23T00:00:03Z', '2026-11-23T00:00:02Z'],
+      '2026-11-23T00:00:03Z',
+    ],
+    [
+      'a minute later',
+      ['2026-11-23T00:00:59Z', '2026-11-23T00:01:00Z', '2026-11-23T00:00:59Z'],
+      '2026-11-23T00:01:00Z',
+    ],
+    ['a day later', ['2026-11-23T00:00:59Z', '2026-11-24T00:00:00Z', '2026-11-23T00:00:59Z'], '2026-11-24T00:00:00Z'],
+    [
+      'by a millisecond',
+      ['2026-11-23T00:00:02.5Z', '2026-11-23T00:00:02.501Z', '2026-11-23T00:00:02.5Z'],
+      '2026-11-23T00:00:02.501Z',
+    ],
+    [
+      'with a fraction',
+      ['2026-11-23T00:00:02Z', '2026-11-23T00:00:02.1Z', '2026-11-23T00:00:02Z'],
+      '2026-11-23T00:00:02.100Z',
+    ],
+    [
+      'in a shorter fraction',
+      ['2026-11-23T00:00:02.499Z', '2026-11-23T00:00:02.5Z', '2026-11-23T00:00:02.499Z'],
+      '2026-11-23T00:00:02.500Z',
+    ],
+    [
+      'in a leap second',
+      ['2026-11-22T23:59:60.1Z', '2026-11-22T23:59:60.5Z', '2026-11-23T00:00:00.400Z'],
+      '2026-11-23T00:00:00.500Z',
+    ],
+  ])('knows what is later %s, although no later line comes last', (_, times, latest) => {
+    const { feed, stats } = feedOf();
+    const bytes = latin1Bytes(times.map((text) => `${text} x\n`).join(''));
+    feed.room().set(bytes);
+    feed.took(bytes.length);
+    feed.finish();
+    expect(stats.lastTimestampMs).toBe(Date.parse(latest));
+  });
+
   it('knows it among more lines than the core tells at once', () => {
     // The last is undated, so that no line is known to be late; each is later than the one before.
     const from = Date.parse('2026-11-23T00:00:00Z');

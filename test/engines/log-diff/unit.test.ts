@@ -125,7 +125,7 @@ describe('a unit', () => {
     for (let at = object.length - 16; at < object.length; at++) {
       const damaged = object.slice();
       damaged[at]! ^= 0x55;
-      expect(() => readFooter(damaged, damaged.length), `byte ${at}`).toThrow();
+      expect(() => readFooter(damaged, damaged.length), `byte ${at}`).toThrow(RangeError);
     }
     expect(() => readFooter(object, object.length + 1)).toThrow('do not cover');
     expect(() => readFooter(object, object.length - 1)).toThrow('bytes were given');
