@@ -35,7 +35,7 @@ export const forbidden: readonly IForbiddenRuleType[] = [
   mayImport(
     'engines import engines only',
     '^engines/',
-    ['^engines/'],
+    ['^engines/', '^node_modules/saxes/'],
     'an engine is pure computation: give it what it needs as an argument',
   ),
   {
