@@ -1,3 +1,4 @@
+import { joined } from './codes.ts';
 import { unitBytes, type Encoding } from './encoding.ts';
 
 /** Some bytes as text. */
@@ -131,13 +132,6 @@ function textOf(units: Uint16Array): string {
 
 function strange(byte: number): string {
   return `byte 0x${byte.toString(16).padStart(2, '0')} is no character of its encoding`;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
 }
 
 /** Without a character that goes on behind them. */

@@ -28,3 +28,6 @@ export const defaultLimits: XmlLimits = {
  * splitting there, and one reader takes the rest of the file.
  */
 export const openTagBytesMax = 64 * 1024;
+
+/** The same for all start tags that a `RangeSummary` carries. */
+export const summaryCharsMax = 256 * 1024;
