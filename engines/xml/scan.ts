@@ -152,7 +152,8 @@ export class RangeScanner {
   /** Scans the chunk. Returns the index from which it is looked at again. */
   #scan(isLast: boolean): number {
     const toIndex = Math.ceil((this.#to - this.#base) / this.#width);
-    if (this.#walkers.length === 0 && this.#walks.length === 0 && !this.#begin(toIndex, isLast)) return this.#codes.length;
+    if (this.#walkers.length === 0 && this.#walks.length === 0 && !this.#begin(toIndex, isLast))
+      return this.#codes.length;
     let isEnd = isLast;
     if (this.#codes.length > toIndex) {
       const end = this.#codes.indexOf(less, Math.max(0, toIndex));
@@ -188,7 +189,8 @@ export class RangeScanner {
     const at = this.#codes.indexOf(less);
     if (at === -1 || at >= toIndex) {
       this.#isDone = at !== -1 || isLast || this.#codes.length >= toIndex;
-      if (this.#isDone) this.#walkers = states.map((began) => ({ began, mode: began, at: 0, isTorn: false, walk: undefined }));
+      if (this.#isDone)
+        this.#walkers = states.map((began) => ({ began, mode: began, at: 0, isTorn: false, walk: undefined }));
       return false;
     }
     this.#counted = at;
