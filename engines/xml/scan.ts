@@ -1,6 +1,7 @@
 import { decoded, encodedName, isSingleByte, joined, narrowed } from './codes.ts';
 import { unitBytes, type Encoding } from './encoding.ts';
 import { defaultLimits, openTagBytesMax, summaryCharsMax, type XmlLimits } from './limits.ts';
+import { charactersFrom, lineEnds } from './lines.ts';
 import type { Candidate, Lane, LexicalState, RangeSummary, Stretch } from './summary.ts';
 import { checkTag } from './tag.ts';
 
@@ -52,7 +53,7 @@ interface Walk {
 const [slash, less, greater, bang, question, dash, bracket, quote, apostrophe] = [
   0x2f, 0x3c, 0x3e, 0x21, 0x3f, 0x2d, 0x5d, 0x22, 0x27,
 ] as const;
-const [lf, cr, colon] = [0x0a, 0x0d, 0x3a] as const;
+const [cr, colon] = [0x0d, 0x3a] as const;
 const states = ['content', 'comment', 'cdata', 'instruction'] as const;
 const cdataStart = Uint8Array.from('<![CDATA[', (character) => character.charCodeAt(0));
 
@@ -80,6 +81,7 @@ export class RangeScanner {
   readonly #width: 1 | 2;
   readonly #depthMax: number;
   readonly #key: Uint8Array | undefined;
+  readonly #keyEnd: number | undefined;
   readonly #keyText: string;
 
   #raw: Uint8Array = new Uint8Array(0);
@@ -110,6 +112,7 @@ export class RangeScanner {
     this.#depthMax = limits?.depthMax ?? defaultLimits.depthMax;
     this.#key = encodedName(tag, encoding);
     this.#keyText = tag;
+    this.#keyEnd = this.#key?.at(-1);
     // What comes before the first whole code unit belongs to the range before.
     this.#skip = from === 0 ? markBytes : from % this.#width;
     this.#base = from + this.#skip;
@@ -145,8 +148,9 @@ export class RangeScanner {
   }
 
   #take(raw: Uint8Array): void {
-    this.#raw = raw;
-    this.#codes = this.#width === 1 ? raw : narrowed(raw, this.#encoding);
+    // Always the plain class: a Buffer among them makes every access in the loops below ask which it is.
+    this.#raw = new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength - (raw.byteLength % this.#width));
+    this.#codes = this.#width === 1 ? this.#raw : narrowed(this.#raw, this.#encoding);
   }
 
   /** Scans the chunk. Returns the index from which it is looked at again. */
@@ -183,7 +187,7 @@ export class RangeScanner {
     if (this.#from === 0) {
       const walk = this.#newWalk();
       this.#first.content = walk.index;
-      this.#walkers = [{ began: 'content', mode: 'content', at: this.#nextTag(0), isTorn: false, walk }];
+      this.#walkers = [{ began: 'content', mode: 'content', at: nextTag(this.#codes, 0), isTorn: false, walk }];
       return true;
     }
     const at = this.#codes.indexOf(less);
@@ -207,7 +211,7 @@ export class RangeScanner {
     const { length } = this.#codes;
     for (const walker of this.#walkers) {
       walker.isTorn = false;
-      if (walker.mode === 'content' && this.#codes[walker.at] !== less) walker.at = this.#nextTag(walker.at);
+      if (walker.mode === 'content' && this.#codes[walker.at] !== less) walker.at = nextTag(this.#codes, walker.at);
     }
     for (;;) {
       let behind: Walker | undefined;
@@ -246,139 +250,86 @@ export class RangeScanner {
   /** Takes tokens until one begins at or behind `limit`. */
   #walk(walker: Walker, walk: Walk, limit: number): void {
     const codes = this.#codes;
-    const { length } = codes;
-    const { starts, ends, candidates } = walk;
-    const depthMax = this.#depthMax;
-    const key = this.#key;
-    const keyLength = key?.length ?? 0;
-    const keyEnd = key?.[keyLength - 1];
-    let { depth, keyDepth, settled } = walk;
-    let at = walker.at;
-    let end = at;
-    while (at < limit) {
+    while (walker.at < limit) {
+      const { at } = walker;
       const code = codes[at + 1];
-      if (code === slash) {
-        end = at + 2;
-        while (end < length && codes[end] !== greater && codes[end] !== less) end++;
-        if (end === length || codes[end] !== greater) {
-          end = end === length ? torn : malformed;
-          break;
-        }
-        end++;
-        if (depth > 0) {
-          depth--;
-          if (depth === keyDepth) keyDepth = -1;
-          if (depth < settled) settled = depth;
-        } else if (++walk.closes > depthMax) {
-          end = malformed;
-          break;
-        }
-      } else if (code === bang || code === question) {
-        const mode = this.#markup(at);
-        if (typeof mode === 'number') {
-          end = mode;
-          break;
-        }
-        walker.mode = mode;
-        at += mode === 'cdata' ? 9 : mode === 'comment' ? 4 : 2;
-        break;
-      } else {
-        end = at + 1;
-        let character = codes[end]!;
-        while (character > 0x20 && character !== greater && character !== slash && character !== less) {
-          character = codes[++end]!;
-        }
-        const nameEnd = end;
-        while (character !== greater) {
-          if (character === quote || character === apostrophe) {
-            const closing = character;
-            character = codes[++end]!;
-            while (character !== closing && character !== less && end < length) character = codes[++end]!;
-            if (character === less) break;
-          } else if (character === less || end >= length) break;
-          character = codes[++end]!;
-        }
-        if (character !== greater) {
-          end = end >= length ? torn : malformed;
-          break;
-        }
-        const isKey = codes[nameEnd - 1] === keyEnd && this.#isKey(at + 1, nameEnd);
-        if (isKey && keyDepth === -1 && (candidates.length === 0 || candidates.at(-1)!.closes < walk.closes)) {
-          walk.depth = depth;
-          walk.settled = settled;
-          this.#candidate(walk, at);
-          settled = walk.settled;
-        }
-        walk.hasTags = true;
-        if (codes[end - 1] !== slash) {
-          if (depth === depthMax) {
-            end = malformed;
-            break;
-          }
-          if (isKey && keyDepth === -1) keyDepth = depth;
-          starts[depth] = at;
-          ends[depth] = end + 1;
-          depth++;
-        }
-        end++;
+      if (code === bang || code === question) return this.#markup(walker);
+      // Each in a function of its own: what is called often is compiled well, a loop that never returns is not.
+      const end = code === slash ? this.#endTag(walk, at + 2) : this.#startTag(walk, at);
+      if (end < 0) {
+        if (end === malformed) this.#drop(walker);
+        else walker.isTorn = true;
+        return;
       }
-      while (end < length && codes[end] !== less) end++;
-      at = end;
+      walker.at = nextTag(codes, end);
     }
-    walk.depth = depth;
-    walk.keyDepth = keyDepth;
-    walk.settled = settled;
-    walker.at = at;
-    if (end === torn) walker.isTorn = true;
-    else if (end === malformed) this.#drop(walker);
   }
 
-  #nextTag(from: number): number {
-    const at = this.#codes.indexOf(less, from);
-    return at === -1 ? this.#codes.length : at;
+  #endTag(walk: Walk, from: number): number {
+    const end = tagEnd(this.#codes, from);
+    if (end < 0) return end;
+    if (walk.depth === 0) return ++walk.closes > this.#depthMax ? malformed : end;
+    const depth = --walk.depth;
+    if (depth === walk.keyDepth) walk.keyDepth = -1;
+    if (depth < walk.settled) walk.settled = depth;
+    return end;
+  }
+
+  #startTag(walk: Walk, at: number): number {
+    const codes = this.#codes;
+    const nameEnd = endOfName(codes, at + 1);
+    const end = tagEnd(codes, nameEnd);
+    if (end < 0) return end;
+    const { depth } = walk;
+    const isOutermostKey = walk.keyDepth === -1 && codes[nameEnd - 1] === this.#keyEnd && this.#isKey(at + 1, nameEnd);
+    if (isOutermostKey && !walk.candidates.some(({ closes }) => closes === walk.closes)) this.#candidate(walk, at);
+    walk.hasTags = true;
+    if (codes[end - 2] === slash) return end;
+    if (depth === this.#depthMax) return malformed;
+    if (isOutermostKey) walk.keyDepth = depth;
+    walk.starts[depth] = at;
+    walk.ends[depth] = end;
+    walk.depth = depth + 1;
+    return end;
   }
 
   /** What begins with `<!` or `<?`. */
-  #markup(at: number): LexicalState | typeof torn | typeof malformed {
+  #markup(walker: Walker): void {
     const codes = this.#codes;
-    if (codes[at + 1] === question) return 'instruction';
-    if (codes[at + 2] === dash && codes[at + 3] === dash) return 'comment';
-    const rest = codes.subarray(at, at + cdataStart.length);
-    if (!rest.every((code, i) => code === cdataStart[i])) {
+    const { at } = walker;
+    if (codes[at + 1] === question) {
+      walker.mode = 'instruction';
+      walker.at += 2;
+    } else if (codes[at + 2] === dash && codes[at + 3] === dash) {
+      walker.mode = 'comment';
+      walker.at += 4;
+    } else {
+      const rest = codes.subarray(at, at + cdataStart.length);
+      const isTorn = at + cdataStart.length > codes.length;
+      if (rest.every((code, i) => code === cdataStart[i])) {
+        if (!isTorn) walker.mode = 'cdata';
+        if (!isTorn) walker.at += cdataStart.length;
+        walker.isTorn = isTorn;
+      } else if (rest.length === 3 && rest[2] === dash) walker.isTorn = true;
       // A DOCTYPE among others: the reader refuses it, and nothing behind it needs to be split.
-      return rest.length === 3 && rest[2] === dash ? torn : malformed;
+      else this.#drop(walker);
     }
-    return rest.length === cdataStart.length ? 'cdata' : torn;
   }
 
   /** Looks for the end of a comment, CDATA section or processing instruction; at it, goes on to the next `<`. */
   #search(walker: Walker): void {
     const codes = this.#codes;
-    const { length } = codes;
-    const code = walker.mode === 'comment' ? dash : walker.mode === 'cdata' ? bracket : question;
-    const needed = walker.mode === 'instruction' ? 2 : 3;
-    let at = walker.at;
-    for (;;) {
-      at = codes.indexOf(code, at);
-      if (at === -1) {
-        walker.at = length;
-        return;
-      }
-      if (needed === 3 && at + 1 < length && codes[at + 1] !== code) {
-        at += 2;
-        continue;
-      }
-      if (at + needed > length) {
-        walker.at = at;
-        walker.isTorn = true;
-        return;
-      }
-      if (codes[at + needed - 1] === greater) break;
-      if (walker.mode === 'comment') return this.#drop(walker);
-      at++;
+    const { mode } = walker;
+    const end = mode === 'comment' ? commentEnd(codes, walker.at) : sectionEnd(codes, walker.at, mode);
+    if (end === malformed) return this.#drop(walker);
+    if (end < 0) {
+      // Half an end may be there.
+      walker.at = -end - 3;
+      walker.isTorn = walker.at < codes.length;
+      return;
     }
     walker.mode = 'content';
-    walker.at = this.#nextTag(at + needed);
+    walker.at = nextTag(codes, end);
     if (walker.walk === undefined) {
       walker.walk = this.#newWalk();
       this.#first[walker.began] = walker.walk.index;
@@ -460,29 +411,16 @@ export class RangeScanner {
 
   /** Counts line ends, and characters behind the last one, up to an index of the chunk. */
   #count(to: number): void {
-    const codes = this.#codes;
-    let { lineEnds } = this.#length;
-    let lineStart = -1;
-    let wasCr = this.#endsWithCr;
-    for (let i = this.#counted; i < to; i++) {
-      const code = codes[i]!;
-      if (code > cr) {
-        wasCr = false;
-        continue;
-      }
-      if (code === cr || code === lf) {
-        if (code === cr || !wasCr) lineEnds++;
-        lineStart = i + 1;
-      }
-      wasCr = code === cr;
-    }
-    const from = lineStart === -1 ? this.#counted : lineStart;
-    let characters = lineStart === -1 ? this.#length.characters : 0;
-    if (isSingleByte(this.#encoding)) characters += to - from;
-    else for (let i = from; i < to; i++) if ((codes[i]! & 0xc0) !== 0x80) characters++;
-    this.#length = { lineEnds, characters };
-    this.#endsWithCr = wasCr;
-    this.#counted = Math.max(to, this.#counted);
+    if (to <= this.#counted) return;
+    const part = this.#codes.subarray(this.#counted, to);
+    this.#counted = to;
+    const { count, last } = lineEnds(part, this.#endsWithCr);
+    this.#endsWithCr = part.at(-1) === cr;
+    const characters = isSingleByte(this.#encoding) ? part.length - last : charactersFrom(part, last);
+    this.#length =
+      last === 0 && count === 0
+        ? { lineEnds: this.#length.lineEnds, characters: this.#length.characters + characters }
+        : { lineEnds: this.#length.lineEnds + count, characters };
   }
 
   #lanes(): RangeSummary['lanes'] {
@@ -514,4 +452,81 @@ function stretchOf({ closes, texts, keyDepth, hasTags, candidates, next }: Walk)
     candidates,
     ...(next === undefined ? {} : { next }),
   };
+}
+
+/** Index of the next `<`; the codes' length when there is none. */
+function nextTag(codes: Uint8Array, from: number): number {
+  const { length } = codes;
+  const near = Math.min(from + 48, length);
+  for (let i = from; i < near; i++) if (codes[i] === less) return i;
+  if (near === length) return length;
+  // A long text: the engine's own search is faster, and dearer to start.
+  const at = codes.indexOf(less, near);
+  return at === -1 ? length : at;
+}
+
+function endOfName(codes: Uint8Array, from: number): number {
+  const { length } = codes;
+  for (let i = from; i < length; i++) {
+    const code = codes[i]!;
+    if (code <= 0x20 || code === slash || code === greater || code === less) return i;
+  }
+  return length;
+}
+
+/** Index behind a tag's `>`. */
+function tagEnd(codes: Uint8Array, from: number): number {
+  const { length } = codes;
+  for (let i = from; i < length; i++) {
+    const code = codes[i]!;
+    if (code === greater) return i + 1;
+    if (code === less) return malformed;
+    if (code === quote || code === apostrophe) {
+      i = quoteEnd(codes, i + 1, code);
+      if (i < 0) return i;
+    }
+  }
+  return torn;
+}
+
+/** Index of the quote that ends an attribute's value. */
+function quoteEnd(codes: Uint8Array, from: number, closing: number): number {
+  const { length } = codes;
+  for (let i = from; i < length; i++) {
+    const code = codes[i]!;
+    if (code === closing) return i;
+    if (code === less) return malformed;
+  }
+  return torn;
+}
+
+/** Index behind the end of a comment; `malformed` for two dashes without it. Otherwise `unfinished` where to go on. */
+function commentEnd(codes: Uint8Array, from: number): number {
+  const { length } = codes;
+  // Of two dashes in a row, every second look meets one.
+  for (let i = from + 1; i < length; i += 2) {
+    if (codes[i] !== dash) continue;
+    const first = codes[i - 1] === dash ? i - 1 : codes[i + 1] === dash ? i : -1;
+    if (first === -1) continue;
+    if (first + 2 >= length) return unfinished(first);
+    return codes[first + 2] === greater ? first + 3 : malformed;
+  }
+  return unfinished(length > from && codes[length - 1] === dash ? length - 1 : length);
+}
+
+/** As `commentEnd`, of what may hold anything but its end. */
+function sectionEnd(codes: Uint8Array, from: number, mode: LexicalState): number {
+  const { length } = codes;
+  const [code, needed] = mode === 'cdata' ? [bracket, 3] : [question, 2];
+  for (let at = codes.indexOf(code, from); at !== -1; at = codes.indexOf(code, at + 1)) {
+    if (at + needed > length)
+      return needed === 3 && at + 1 < length && codes[at + 1] !== code ? unfinished(length) : unfinished(at);
+    if (codes[at + needed - 1] === greater && codes[at + needed - 2] === code) return at + needed;
+  }
+  return unfinished(length);
+}
+
+/** No end before the chunk's, and where to go on looking; told from the other results by being below them. */
+function unfinished(at: number): number {
+  return -at - 3;
 }
