@@ -9,9 +9,13 @@ const [lf, cr] = [0x0a, 0x0d] as const;
  */
 export function lineEnds(codes: Uint8Array, afterCr: boolean): { count: number; last: number } {
   const { length } = codes;
-  const head = Math.min(length, (4 - (codes.byteOffset & 3)) & 3);
-  const words = new Int32Array(codes.buffer, codes.byteOffset + head, (length - head) >>> 2);
+  const head = (4 - (codes.byteOffset & 3)) & 3;
   const found = { count: 0, last: 0, wasCr: afterCr };
+  if (length < head) {
+    lineEndsIn(codes, 0, length, found);
+    return found;
+  }
+  const words = new Int32Array(codes.buffer, codes.byteOffset + head, (length - head) >>> 2);
   lineEndsIn(codes, 0, head, found);
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;

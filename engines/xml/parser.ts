@@ -122,6 +122,13 @@ export class Parser extends Saxes {
   /** The code units of the chunk about to be written, and a 0: arrays are read several times faster than strings. */
   codes: Uint16Array = new Uint16Array(1);
 
+  /** Leaves `position` where the chunk ends, which saxes does not before the next one begins. */
+  override write(chunk: string): this {
+    super.write(chunk);
+    this.i = 0;
+    return this;
+  }
+
   /** What is read of a token whose end is not in sight stays bounded. To be called after each write. */
   checkPending(): void {
     const { nameCharsMax, textCharsMax } = this.#limits;

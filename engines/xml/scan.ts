@@ -10,7 +10,7 @@ export interface ScannerOptions {
   readonly tag: string;
   /** Of the whole file, from `sniff` on its beginning. */
   readonly encoding: Encoding;
-  /** Any two offsets in the file; `from` 0 is the beginning of the document. */
+  /** Any two offsets in the file, `to` the greater; `from` 0 is the beginning of the document. */
   readonly from: number;
   readonly to: number;
   /** Length of the byte order mark, for the range from 0. */
@@ -105,6 +105,8 @@ export class RangeScanner {
 
   constructor({ tag, encoding, from, to, markBytes = 0, limits }: ScannerOptions) {
     checkTag(tag);
+    if (!(from >= 0 && from < to))
+      throw new RangeError(`a range from ${from} to ${to} is empty: give at least one byte`);
     this.#encoding = encoding;
     this.#from = from;
     this.#to = to;
