@@ -38,7 +38,8 @@ export class Decoder {
     const whole = wholeBytes(all, this.encoding);
     const usable = isLast ? whole : whole - (endsWithCr(all, whole, this.encoding) ? this.#width : 0);
     const { text, bytes, problem } = this.#text(all.subarray(0, usable));
-    this.#kept = all.slice(usable);
+    // Not `slice`: a Buffer's copies nothing.
+    this.#kept = new Uint8Array(all.subarray(usable));
     const torn = isLast && problem === undefined && usable < all.length ? 'the file ends inside a character' : problem;
     const begin = this.#at;
     this.#at += bytes;

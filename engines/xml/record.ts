@@ -20,12 +20,16 @@ export interface XmlRecord {
   readonly element: XmlElement;
 }
 
-export type Json = string | readonly Json[] | { readonly [name: string]: Json };
+export type Json = string | readonly Json[] | JsonObject;
+
+export interface JsonObject {
+  readonly [name: string]: Json;
+}
 
 /**
- * A record as JSON, the usual mapping (BadgerFish and its kin): an attribute is `@name`, a child element its name, a
- * child that is repeated an array in document order, text `#text`; an element with text alone is that string, an empty
- * one `""`. The record's own name is left out.
+ * A record as JSON, by the usual mapping: an attribute is `@name`, a child element its name, a child that is repeated an
+ * array in document order, text `#text`. A child with text alone is that string, an empty one `""`; the record itself is
+ * always an object. Its own name is left out.
  *
  * Names are kept as written, prefixes and `xmlns` attributes too. White space between child elements is dropped, any
  * other text is kept as it is; the texts of mixed content are joined. So what JSON does not say is the order among
@@ -33,15 +37,9 @@ export type Json = string | readonly Json[] | { readonly [name: string]: Json };
  *
  * `__proto__` and the like are names as any other.
  */
-export function toJson(element: XmlElement): Json {
-  const { attributes, children } = element;
-  const names = Object.keys(attributes);
-  if (names.length === 0) {
-    if (children.length === 0) return '';
-    if (children.length === 1 && typeof children[0] === 'string') return children[0];
-  }
+export function toJson({ attributes, children }: XmlElement): JsonObject {
   const json = new Bare<Json>();
-  for (const name of names) json[`@${name}`] = attributes[name]!;
+  for (const name of Object.keys(attributes)) json[`@${name}`] = attributes[name]!;
   let text = '';
   let elements = 0;
   for (const child of children) {
@@ -50,18 +48,25 @@ export function toJson(element: XmlElement): Json {
       continue;
     }
     elements++;
-    const value = toJson(child);
+    const value = valueOf(child);
     const present = json[child.name];
     if (present === undefined) json[child.name] = value;
-    else if (repeated(present)) (present as Json[]).push(value);
+    else if (isRepeated(present)) (present as Json[]).push(value);
     else json[child.name] = [present, value];
   }
   if (elements === 0 ? text !== '' : !isWhiteSpace(text)) json['#text'] = text;
   return json;
 }
 
+function valueOf(element: XmlElement): Json {
+  const { attributes, children } = element;
+  const isText = children.length === 0 || (children.length === 1 && typeof children[0] === 'string');
+  for (const _ in attributes) return toJson(element);
+  return isText ? ((children[0] as string | undefined) ?? '') : toJson(element);
+}
+
 // The value of a child is a string or an object: an array is always our own.
-function repeated(value: Json): boolean {
+function isRepeated(value: Json): boolean {
   return Array.isArray(value);
 }
 

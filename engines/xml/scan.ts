@@ -121,14 +121,16 @@ export class RangeScanner {
   }
 
   /** Takes the bytes that follow, any number; their memory may be used again after the call. False when it has seen enough. */
-  push(bytes: Uint8Array): boolean {
+  push(pushed: Uint8Array): boolean {
     if (this.#isDone) return false;
-    const skipped = Math.min(this.#skip, bytes.length);
+    const skipped = Math.min(this.#skip, pushed.length);
     this.#skip -= skipped;
-    const fresh = bytes.subarray(skipped);
-    this.#take(this.#kept.length === 0 ? fresh : joined(this.#kept, fresh));
+    const fresh = pushed.subarray(skipped);
+    const bytes = this.#kept.length === 0 ? fresh : joined(this.#kept, fresh);
+    this.#take(bytes);
     const keptFrom = this.#scan(false);
-    this.#kept = this.#raw.slice(keptFrom * this.#width);
+    // Not `slice`: a Buffer's copies nothing.
+    this.#kept = new Uint8Array(bytes.subarray(keptFrom * this.#width));
     this.#base += keptFrom * this.#width;
     return !this.#isDone;
   }
@@ -170,7 +172,6 @@ export class RangeScanner {
     }
     const { length } = this.#codes;
     this.#advance();
-    this.#count(length);
     for (const walker of this.#walkers) {
       if (isEnd) this.#end(walker);
       else if (walker.isTorn && length - walker.at > openTagBytesMax) this.#drop(walker);
@@ -179,6 +180,8 @@ export class RangeScanner {
     this.#isDone = isEnd || this.#walkers.length === 0;
     let keptFrom = length;
     for (const walker of this.#walkers) if (walker.isTorn) keptFrom = Math.min(keptFrom, walker.at);
+    // Not what is kept: a candidate may be there.
+    this.#count(keptFrom);
     for (const walker of this.#walkers) walker.at -= keptFrom;
     this.#counted -= keptFrom;
     return keptFrom;

@@ -4,7 +4,7 @@ import type { Shape } from '../../engines/log-diff/core.ts';
 import { blocksOf, closeBlocks, type SharedBlocks } from './blocks.ts';
 import { UsageError } from '../cli/errors.ts';
 import { missingServers, readExpected, type Expected } from './expect.ts';
-import { readHead } from './files.ts';
+import { readHead } from '../io/files.ts';
 import { isCompressed } from '../../lambdas/kit/decompress.ts';
 import { listLogs, threadsFor, type LogFile } from './logs.ts';
 import { mergeLines, readBlocks } from './merge.ts';
@@ -225,7 +225,7 @@ interface SignedFile {
 async function sizeOf({ path, column, field }: SignedSource): Promise<SignedFile> {
   const info = path === '-' ? undefined : await stat(path).catch(() => undefined);
   if (!info?.isFile()) return { bytes: 0, plain: false };
-  const plain = column === undefined && field === undefined && !isCompressed(await readHead(path));
+  const plain = column === undefined && field === undefined && !isCompressed(await readHead(path, 4));
   return { bytes: info.size, plain };
 }
 

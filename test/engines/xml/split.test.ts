@@ -1,4 +1,4 @@
-import { test as property } from '@fast-check/vitest';
+import { test } from '@fast-check/vitest';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Cut } from '../../../engines/xml/cut.ts';
@@ -57,7 +57,7 @@ describe('a file of 64 KB in two', () => {
 describe('a file in many parts', () => {
   const documents = ['UTF-8', 'UTF-16LE', 'UTF-16BE', 'ISO-8859-1'] as const;
 
-  property.prop(
+  test.prop(
     [
       fc.constantFrom(...documents),
       fc.nat({ max: 1000 }),

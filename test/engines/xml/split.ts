@@ -20,8 +20,19 @@ export function read(file: Uint8Array, tag: string, start?: Start | Cut, pushByt
 export function scan(file: Uint8Array, tag: string, from: number, to: number, pushBytes = file.length): RangeSummary {
   const { encoding, markBytes } = sniff(file.subarray(0, headBytes));
   const scanner = new RangeScanner({ tag, encoding, markBytes, from, to });
-  for (let at = from; at < file.length && scanner.push(file.subarray(at, at + pushBytes)); at += pushBytes);
+  for (const chunk of chunks(file, from, file.length, pushBytes)) if (!scanner.push(chunk)) break;
   return scanner.finish();
+}
+
+/** As a file is read: every chunk in the same memory. */
+function* chunks(file: Uint8Array, from: number, to: number, bytes: number): Generator<Uint8Array> {
+  const buffer = Buffer.alloc(Math.min(bytes, to - from));
+  for (let at = from; at < to; at += bytes) {
+    const chunk = buffer.subarray(0, Math.min(bytes, to - at));
+    chunk.set(file.subarray(at, at + chunk.length));
+    yield chunk;
+  }
+  buffer.fill(0);
 }
 
 /** Splits a file at these offsets; the summaries travel as JSON. */

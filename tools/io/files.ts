@@ -36,9 +36,9 @@ export async function feedFile(
   }
 }
 
-/** The first four bytes of a file, or all that it has. Throws an UnreadableFileError. */
-export async function readHead(path: string): Promise<Uint8Array> {
-  for await (const chunk of rawChunks(path)) return chunk.slice(0, 4);
+/** The first bytes of a file, or all that it has. Throws an UnreadableFileError. */
+export async function readHead(path: string, bytes: number): Promise<Uint8Array> {
+  for await (const chunk of rawChunks(path)) return chunk.slice(0, bytes);
   return new Uint8Array(0);
 }
 
