@@ -190,7 +190,7 @@ export class RecordReader {
   }
 
   #text(text: string): void {
-    if (this.#record !== undefined) append(this.#parser.tags.at(-1)!, text);
+    if (this.#record !== undefined && text !== '') append(this.#parser.tags.at(-1)!, text);
   }
 
   #close(element: OpenElement): void {
