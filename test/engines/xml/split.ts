@@ -17,7 +17,7 @@ export function read(file: Uint8Array, tag: string, start?: Start | Cut, pushByt
   return records;
 }
 
-export function scan(file: Uint8Array, tag: string, from: number, to: number, pushBytes = file.length): RangeSummary {
+export function scan(file: Uint8Array, tag: string, from: number, to: number, pushBytes = 2048): RangeSummary {
   const { encoding, markBytes } = sniff(file.subarray(0, headBytes));
   const scanner = new RangeScanner({ tag, encoding, markBytes, from, to });
   for (const chunk of chunks(file, from, file.length, pushBytes)) if (!scanner.push(chunk)) break;
