@@ -90,9 +90,10 @@ export class Decoder {
       else length = i;
     }
     const text = textOf(units.subarray(0, length));
+    const lone = units[length];
     this.#codes[length] = 0;
-    if (length === units.length) return { text, bytes: bytes.length };
-    return { text, bytes: 2 * length, problem: `a lone surrogate 0x${units[length]!.toString(16)}` };
+    if (lone === undefined) return { text, bytes: bytes.length };
+    return { text, bytes: 2 * length, problem: `a lone surrogate 0x${lone.toString(16)}` };
   }
 
   /** One byte, one code unit. */

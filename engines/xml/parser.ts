@@ -56,6 +56,7 @@ interface Internals {
   sOpenWaka(): void;
   sOpenTag(): void;
   sDoctype(): void;
+  sEntity(): void;
   openTag(): void;
   openSelfClosingTag(): void;
   closeTag(): void;
@@ -74,9 +75,9 @@ const state = {
   attribValueClosed: 41,
 } as const;
 const endOfChunk = -1;
-const [tab, space, quote, amp, apostrophe, slash, less, equals, greater, bracket] = [
-  9, 32, 34, 38, 39, 47, 60, 61, 62, 93,
-];
+const [tab, space, quote, amp, apostrophe, slash, semicolon, less, equals, greater, bracket] = [
+  9, 32, 34, 38, 39, 47, 59, 60, 61, 62, 93,
+] as const;
 const surrogates = 0xd800;
 
 const nameStart = 2;
@@ -366,9 +367,27 @@ export class Parser extends Saxes {
     );
   }
 
+  /** Fails at the first character that is part of no reference, where saxes goes on to a `;` however far that is. */
+  override sEntity(): void {
+    const { chunk, codes, i: start } = this;
+    let i = start;
+    while (i < chunk.length && isReferenceCharacter(codes[i]!)) i++;
+    if (i < chunk.length && codes[i] !== semicolon) {
+      this.column += [...chunk.slice(start, i)].length + 1;
+      this.i = i + 1;
+      this.#events.fail('& begins no reference: write &amp; for a plain &', 'character');
+    }
+    super.sEntity();
+  }
+
   override sDoctype(): never {
     return this.#events.fail('DOCTYPE is refused, and with it entities: take the declaration away', 'token');
   }
+}
+
+/** Those of names and numbers; saxes looks at them more closely. */
+function isReferenceCharacter(code: number): boolean {
+  return code >= 128 || nameCharacters[code] !== 0 || code === 0x23;
 }
 
 /** Index after the ASCII name that begins at `from`; `from` itself where none does. */

@@ -254,6 +254,8 @@ export class RecordReader {
     if (this.#ended || at === 'end' || column === 0) {
       throw new XmlError(message, { line, column: column + 1, byte: this.#byteAt(position) });
     }
+    // Read beyond the chunk, which nothing follows or does so in the next one: the place behind it.
+    if (i > chunk.length) throw new XmlError(message, { line, column: column + 1, byte: this.#byteAt(position - 1) });
     const units = i > 1 && (chunk.charCodeAt(i - 1) & 0xfc00) === 0xdc00 ? 2 : 1;
     throw new XmlError(message, { line, column, byte: this.#byteAt(position - units) });
   }
