@@ -2,6 +2,7 @@ import { SaxesParser, type SaxesOptions } from 'saxes';
 import { Bare } from './names.ts';
 import type { XmlElement } from './record.ts';
 import type { XmlLimits } from './limits.ts';
+import { worded } from './wording.ts';
 
 /** A parsed element while its children arrive. */
 export interface OpenElement extends XmlElement {
@@ -152,9 +153,9 @@ export class Parser extends Saxes {
   }
 
   override fail(message: string): never {
-    const at =
-      message === 'unexpected close tag.' || message.startsWith('unmatched closing tag') ? 'token' : 'character';
-    return this.#events.fail(message, at);
+    const { chunk, i } = this;
+    const from = (chunk.charCodeAt(i - 1) & 0xfc00) === 0xdc00 ? i - 2 : i - 1;
+    return this.#events.fail(worded(message, chunk.slice(Math.max(0, from), i)), 'character');
   }
 
   #text(text: string): void {

@@ -167,7 +167,7 @@ describe('a checkpoint', () => {
     const { places } = checkpoints(Buffer.from('<item/>\n'));
     expect(places).toEqual([{ from: 7, line: 1, column: 8, encoding: 'UTF-8', open: [], rootSeen: true }]);
     expect(read(Buffer.from('<item/>\n'), 'item', places[0])).toEqual([]);
-    expect(() => read(Buffer.from('<item/><item/>'), 'item', places[0])).toThrow('one root');
+    expect(() => read(Buffer.from('<item/><item/>'), 'item', places[0])).toThrow('a second root element');
   });
 
   it('keeps the open elements’ attributes as they are', () => {
