@@ -55,8 +55,7 @@ const known: Readonly<Record<string, Encoding | 'UTF-16'>> = {
 
 function declared(head: Uint8Array, marked: Encoding | undefined, markBytes: number): Sniffed {
   const width = marked === undefined ? 1 : unitBytes(marked);
-  const units = head.subarray(markBytes).filter((_, at) => width === 1 || at % 2 === (marked === 'UTF-16LE' ? 0 : 1));
-  const match = declaration.exec(String.fromCharCode(...units.subarray(0, headBytes)));
+  const match = declaration.exec(asciiOf(head.subarray(markBytes, headBytes), width, marked === 'UTF-16BE' ? 1 : 0));
   const name = match?.[1] ?? match?.[2];
   const fallback = { encoding: marked ?? 'UTF-8', markBytes } as const;
   if (match === null || name === undefined) return fallback;
@@ -79,6 +78,13 @@ function declared(head: Uint8Array, marked: Encoding | undefined, markBytes: num
     throw refuse(`encoding "${name}" is declared and the byte order mark says ${marked}: make them agree`);
   }
   return fallback;
+}
+
+/** Every `width`th byte as a character, up to the first `>`. */
+function asciiOf(bytes: Uint8Array, width: 1 | 2, first: number): string {
+  let text = '';
+  for (let at = first; at < bytes.length && !text.endsWith('>'); at += width) text += String.fromCharCode(bytes[at]!);
+  return text;
 }
 
 function lineEnds(text: string): number {

@@ -9,9 +9,12 @@ export function matchesName(written: string, wanted: string): boolean {
   return cut > 1 && written.charCodeAt(cut - 1) === 58 && written.endsWith(wanted) && !wanted.includes(':');
 }
 
-/** Throws a RangeError for what no tag can be called. */
+/** Nearly the names of XML 1.0 (production 5): a document's own names are checked by its parser. */
+const name = /^[:A-Z_a-z\u00c0-\u{effff}][-.\d:A-Z_a-z\u00b7-\u{effff}]*$/u;
+
+/** Throws a RangeError for what no element can be called. */
 export function checkTag(tag: string): void {
-  if (tag === '' || /[\s<>/&"'=!?]/.test(tag)) {
+  if (!name.test(tag)) {
     throw new RangeError(`"${tag}" is no tag: give an element's name as it is written, such as item or atom:entry`);
   }
 }

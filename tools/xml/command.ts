@@ -9,7 +9,7 @@ import { readXml, type XmlReport } from './run.ts';
 const threadsMax = 256;
 
 const definitions = {
-  files: {
+  file: {
     type: 'positional',
     valueHint: 'FILE…',
     required: true,

@@ -1,5 +1,5 @@
 import type { Cut, Start } from '../../../engines/xml/cut.ts';
-import { headBytes, sniff } from '../../../engines/xml/encoding.ts';
+import { headBytes, sniff, type Sniffed } from '../../../engines/xml/encoding.ts';
 import { RecordReader } from '../../../engines/xml/reader.ts';
 import type { XmlRecord } from '../../../engines/xml/record.ts';
 import { resolve } from '../../../engines/xml/resolve.ts';
@@ -18,10 +18,18 @@ export function read(file: Uint8Array, tag: string, start?: Start | Cut, pushByt
 }
 
 export function scan(file: Uint8Array, tag: string, from: number, to: number, pushBytes = 2048): RangeSummary {
-  const { encoding, markBytes } = sniff(file.subarray(0, headBytes));
+  const { encoding, markBytes } = sniffedOnce(file);
   const scanner = new RangeScanner({ tag, encoding, markBytes, from, to });
   for (const chunk of chunks(file, from, file.length, pushBytes)) if (!scanner.push(chunk)) break;
   return scanner.finish();
+}
+
+const sniffed = new WeakMap<Uint8Array, Sniffed>();
+
+function sniffedOnce(file: Uint8Array): Sniffed {
+  let found = sniffed.get(file);
+  if (found === undefined) sniffed.set(file, (found = sniff(file.subarray(0, headBytes))));
+  return found;
 }
 
 /** As a file is read: every chunk in the same memory. */
