@@ -12,7 +12,7 @@ const handlerTypes = '(^|/)aws-lambda(/|$)';
 const questionPackages = '^node_modules/(p-map)/';
 
 /** What engines leave to libraries: parsing, above all. They run in a browser too. */
-const enginePackages = '^node_modules/(@eslint-community/regexpp)/';
+const enginePackages = '^node_modules/(@eslint-community/regexpp|saxes)/';
 
 /** A file or folder may import what `allowed` matches, and nothing else; Node's own modules are another rule's matter. */
 function mayImport(

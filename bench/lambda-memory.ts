@@ -114,7 +114,7 @@ async function measure(directory: string): Promise<readonly Measured[]> {
 }
 
 if (process.argv[2] === '--work') {
-  await work(process.argv[3]);
+  await work(process.argv[3]!);
 } else {
   const directory = mkdtempSync(join(tmpdir(), 'designs-lambda-memory-'));
   try {

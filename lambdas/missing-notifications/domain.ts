@@ -137,6 +137,11 @@ export function logDays(fromMs: number, toMs: number): readonly string[] {
   );
 }
 
+/** Whether a log that begins with these bytes must be read from its beginning to know its end. */
+export function isCompressedLog(head: Uint8Array): boolean {
+  return compressionOf(head) !== undefined;
+}
+
 /** The time of the last dated line in the end of a log, in epoch milliseconds, or nothing when no line has a date. */
 export function lastLineMs(tail: Uint8Array): number | undefined {
   let last: number | undefined;

@@ -22,7 +22,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { bounded } from '../kit/clients.ts';
-import type { Claim, LogObject } from './domain.ts';
+import { type Claim, isCompressedLog, type LogObject } from './domain.ts';
 import { signedIndex } from './env.ts';
 
 /** The application's table of documents. */
@@ -89,8 +89,6 @@ export function expectedServers(table: string, dynamo = new DynamoDBClient(bound
 }
 
 const tailBytes = 64 * 1024;
-const gzipMagic = [0x1f, 0x8b];
-const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 
 /** The servers' log files. */
 export function logs(bucket: string, s3 = new S3Client(bounded)) {
@@ -151,7 +149,7 @@ export function logs(bucket: string, s3 = new S3Client(bounded)) {
       const head = object.bytes > tailBytes ? await bytesOf(await get(object, 'bytes=0-3')) : undefined;
       const tail = await bytesOf(await get(object, range));
       // A server may answer a range with the whole object (RFC 9110, section 14.2), and some emulators do.
-      return isCompressed(head ?? tail) ? undefined : tail.subarray(-tailBytes);
+      return isCompressedLog(head ?? tail) ? undefined : tail.subarray(-tailBytes);
     },
 
     /** The pinned file's bytes as they lie. */
@@ -406,8 +404,4 @@ export function metric(
 
 async function bytesOf(reply: { Body?: { transformToByteArray(): Promise<Uint8Array> } }): Promise<Uint8Array> {
   return reply.Body === undefined ? new Uint8Array() : reply.Body.transformToByteArray();
-}
-
-function isCompressed(head: Uint8Array): boolean {
-  return [gzipMagic, zstdMagic].some((magic) => magic.every((byte, index) => head[index] === byte));
 }

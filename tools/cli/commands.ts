@@ -38,6 +38,10 @@ export const commands: Readonly<Record<string, Command>> = {
     description: 'signed documents without a success line in the logs: A - B on local files',
     load: async () => (await import('../missing/command.ts')).command,
   },
+  xml: {
+    description: 'records of XML files of any size, as lines of JSON or added up',
+    load: async () => (await import('../xml/command.ts')).command,
+  },
   new: {
     description: 'writes the folders of a new question and its line in the catalogue',
     load: async () => (await import('../new/command.ts')).command,

@@ -3,8 +3,9 @@ import { defineCommand, type ArgsDef } from 'citty';
 
 import { valuesOf } from '../cli/arguments.ts';
 import { UsageError } from '../cli/errors.ts';
-import { findMissing, type MissingOptions, type MissingReport } from './find.ts';
-import { checkOut, writeStream, writeWhole } from './output.ts';
+import { findMissing, type MissingReport } from './find.ts';
+import { checkOut, writeStream, writeWhole } from '../io/output.ts';
+import { count, number, progressLine } from '../io/words.ts';
 
 const definitions = {
   signed: {
@@ -52,7 +53,7 @@ export const command = defineCommand({
     const logs = [...valuesOf(rawArgs, definitions, 'logs'), ...args._];
     if (logs.length === 0) throw new UsageError(`--logs is missing: give it (${definitions.logs.description})`);
     if (out !== undefined) await checkOut(out);
-    const onProgress = process.stderr.isTTY ? progressLine() : undefined;
+    const progress = process.stderr.isTTY ? progressLine() : undefined;
     const result = await findMissing({
       signed,
       logs,
@@ -62,10 +63,10 @@ export const command = defineCommand({
       ...(field === undefined ? {} : { field }),
       ...(pattern === undefined ? {} : { pattern }),
       ...(expect === undefined ? {} : { expect }),
-      ...(onProgress ? { onProgress } : {}),
-    }).finally(() => {
-      if (onProgress) process.stderr.write('\r\x1b[K');
-    });
+      ...(progress
+        ? { onProgress: ({ logsDone, logs, bytes }) => progress.show(`${logsDone} of ${logs} logs`, bytes) }
+        : {}),
+    }).finally(() => progress?.clear());
     const lines = result.lines(args.sort === true ? 'bytes' : 'any');
     try {
       if (out !== undefined) await writeWhole(out, lines);
@@ -105,21 +106,4 @@ function summary(report: MissingReport): string {
   const more = report.missingLogs.length > 20 ? ` and ${report.missingLogs.length - 20} more` : '';
   const partial = report.complete ? '' : `; PARTIAL, without the logs of ${shown}${more}`;
   return `${number(report.missed)} of ${count(report.signed, 'signed document')} missed (${notes.join(', ')})${partial}`;
-}
-
-function progressLine(): NonNullable<MissingOptions['onProgress']> {
-  const started = performance.now();
-  return ({ logsDone, logs, bytes }) => {
-    const megabytes = bytes / 1e6;
-    const rate = megabytes / Math.max(0.001, (performance.now() - started) / 1000);
-    process.stderr.write(`\r\x1b[K${logsDone} of ${logs} logs, ${megabytes.toFixed(0)} MB, ${rate.toFixed(0)} MB/s`);
-  };
-}
-
-function count(value: number, one: string, many = `${one}s`): string {
-  return `${number(value)} ${value === 1 ? one : many}`;
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }

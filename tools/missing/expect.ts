@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 
 import { UsageError } from '../cli/errors.ts';
-import { readFileChunks } from './files.ts';
+import { readFileChunks } from '../io/files.ts';
 
 /** Which servers must have a log: by name, or how many. */
 export type Expected = { readonly names: readonly string[] } | { readonly count: number };

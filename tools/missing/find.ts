@@ -4,8 +4,8 @@ import type { Shape } from '../../engines/log-diff/core.ts';
 import { blocksOf, closeBlocks, type SharedBlocks } from './blocks.ts';
 import { UsageError } from '../cli/errors.ts';
 import { missingServers, readExpected, type Expected } from './expect.ts';
-import { readHead } from './files.ts';
-import { compressionOf } from '../../engines/log-diff/compression.ts';
+import { readHead } from '../io/files.ts';
+import { compressionHeadBytes, compressionOf } from '../../engines/log-diff/compression.ts';
 import { listLogs, threadsFor, type LogFile } from './logs.ts';
 import { mergeLines, readBlocks } from './merge.ts';
 import { patternOf, Share, word, type Job } from './share.ts';
@@ -228,7 +228,8 @@ interface SignedFile {
 async function sizeOf({ path, column, field }: SignedSource): Promise<SignedFile> {
   const info = path === '-' ? undefined : await stat(path).catch(() => undefined);
   if (!info?.isFile()) return { bytes: 0, plain: false };
-  const plain = column === undefined && field === undefined && compressionOf(await readHead(path)) === undefined;
+  const isPlain = async () => compressionOf(await readHead(path, compressionHeadBytes)) === undefined;
+  const plain = column === undefined && field === undefined && (await isPlain());
   return { bytes: info.size, plain };
 }
 

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 
 import { UsageError } from '../cli/errors.ts';
-import { isSystemError } from './files.ts';
+import { isSystemError } from '../io/files.ts';
 
 export interface LogFile {
   readonly path: string;

@@ -6,7 +6,7 @@ import { IdFeed, LogFeed, LongIdError } from '../../engines/log-diff/feed.ts';
 import { compilePattern, defaultPattern, type LogPattern } from '../../engines/log-diff/pattern.ts';
 import { emptyStats, type ScanStats } from '../../engines/log-diff/scan.ts';
 import { blocksOf, BlockStore, type SharedBlocks } from './blocks.ts';
-import { byteOrderMarkBytes, feedFile, type Piece, piecesOf, UnreadableFileError } from './files.ts';
+import { byteOrderMarkBytes, feedFile, type Piece, piecesOf, UnreadableFileError } from '../io/files.ts';
 import type { LogFile } from './logs.ts';
 
 /** What all threads of one difference are told. */

@@ -7,7 +7,7 @@ import { idBytesMax } from '../../engines/log-diff/ids.ts';
 import { LineSplitter, lineBytesMaxDefault } from '../../engines/log-diff/lines.ts';
 import { decompress } from '../../lambdas/kit/decompress.ts';
 import { UsageError } from '../cli/errors.ts';
-import { byteOrderMarkBytes, feedChunk, readFileChunks } from './files.ts';
+import { byteOrderMarkBytes, feedChunk, readFileChunks } from '../io/files.ts';
 
 export interface SignedSource {
   /** A file, or `-` for standard input. */

@@ -156,7 +156,7 @@ describe('designs missing', () => {
   it('leaves no part of the result behind when it is interrupted', async () => {
     const directory = scratch({ ...files, 'signed.fifo.txt': '' });
     const script = `
-      import { writeWhole } from ${JSON.stringify(new URL('../../../tools/missing/output.ts', import.meta.url).href)};
+      import { writeWhole } from ${JSON.stringify(new URL('../../../tools/io/output.ts', import.meta.url).href)};
       function* endless() { for (;;) { yield Buffer.alloc(1000, 'x\\n'); if (Math.random() < 0.01) process.stdout.write('.'); } }
       await writeWhole('missed', endless());`;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {

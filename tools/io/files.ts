@@ -103,9 +103,9 @@ export function feedChunk(chunk: Uint8Array, feed: Omit<Feed, 'finish'>): void {
   }
 }
 
-/** As many bytes of a file's beginning as tell how it is compressed, or all that it has. Throws an UnreadableFileError. */
-export async function readHead(path: string): Promise<Uint8Array> {
-  for await (const chunk of rawChunks(path)) return chunk.slice(0, compressionHeadBytes);
+/** The first bytes of a file, or all that it has. Throws an UnreadableFileError. */
+export async function readHead(path: string, bytes: number): Promise<Uint8Array> {
+  for await (const chunk of rawChunks(path)) return chunk.slice(0, bytes);
   return new Uint8Array(0);
 }
 

@@ -6,6 +6,9 @@ import type { Writable } from 'node:stream';
 import { RunError, UsageError } from '../cli/errors.ts';
 import { isSystemError } from './files.ts';
 
+/** A result, piece by piece; a block's memory may be used again for the next one. */
+export type Blocks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 /** Refuses an `--out` that cannot become a file, before hours of work. Throws a UsageError. */
 export async function checkOut(path: string): Promise<void> {
   const info = await stat(path).catch(() => undefined);
@@ -19,7 +22,7 @@ export async function checkOut(path: string): Promise<void> {
  * Writes a file whole or not at all: beside it under another name, then renamed. No part is left behind by an error, an
  * interrupt or a termination. A device or pipe is written to as it is. Throws a RunError.
  */
-export async function writeWhole(path: string, blocks: Iterable<Uint8Array>): Promise<void> {
+export async function writeWhole(path: string, blocks: Blocks): Promise<void> {
   const info = await stat(path).catch(() => undefined);
   const target = info ? await realpath(path) : path;
   const inPlace = info !== undefined && !info.isFile();
@@ -35,7 +38,7 @@ export async function writeWhole(path: string, blocks: Iterable<Uint8Array>): Pr
   try {
     const file = await open(part, inPlace ? 'w' : 'wx');
     try {
-      for (const block of blocks) await file.writeFile(block);
+      for await (const block of blocks) await file.writeFile(block);
     } finally {
       await file.close();
     }
@@ -50,12 +53,12 @@ export async function writeWhole(path: string, blocks: Iterable<Uint8Array>): Pr
 }
 
 /** Writes to a stream as fast as its reader reads, to the last byte; a reader that went away (`| head`) is no error. */
-export async function writeStream(stream: Writable, blocks: Iterable<Uint8Array>): Promise<void> {
+export async function writeStream(stream: Writable, blocks: Blocks): Promise<void> {
   let failure: NodeJS.ErrnoException | undefined;
   const onError = (error: NodeJS.ErrnoException): void => void (failure = error);
   stream.on('error', onError);
   try {
-    for (const block of blocks) {
+    for await (const block of blocks) {
       // The block's memory is reused, and the stream may keep what it could not write yet: wait for each.
       await new Promise<void>((resolve) => {
         stream.write(block, (error) => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { RunError } from '../../../tools/cli/errors.ts';
-import { writeStream, writeWhole } from '../../../tools/missing/output.ts';
-import { scratch } from './scratch.ts';
+import { writeStream, writeWhole } from '../../../tools/io/output.ts';
+import { scratch } from '../missing/scratch.ts';
 
 /** Blocks in memory that is used again, as the engine hands them out. */
 function* blocks(...texts: readonly string[]): Generator<Uint8Array> {

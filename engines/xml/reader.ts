@@ -1,0 +1,278 @@
+import type { Cut, Start } from './cut.ts';
+import { Decoder, type Decoded } from './decoder.ts';
+import { sniff, type Encoding } from './encoding.ts';
+import { XmlError, type Place } from './error.ts';
+import { defaultLimits, type XmlLimits } from './limits.ts';
+import { Parser, type OpenElement } from './parser.ts';
+import type { XmlRecord } from './record.ts';
+import { startTagText } from './start-tag.ts';
+import { checkTag, matchesName } from './tag.ts';
+
+export interface ReaderOptions {
+  /** The key tag: `item` is that local name whatever its prefix, `a:item` exactly that; see `matchesName`. */
+  readonly tag: string;
+  /**
+   * Where to begin: a checkpoint, or a cut, whose end is then an end too. The beginning of the file when absent. To
+   * go on inside a cut: `{ ...cut, ...checkpoint }`.
+   */
+  readonly start?: Start | Cut;
+  /** `defaultLimits` for those that are absent. */
+  readonly limits?: Partial<XmlLimits>;
+  /** Is given each record once, in document order, and may keep it; what it throws ends the reading. */
+  readonly onRecord: (record: XmlRecord) => void;
+}
+
+/** An open element outside records: a list that grows and shrinks at its end and can be kept as it is at no cost. */
+interface Ancestor {
+  readonly element: OpenElement;
+  readonly up: Ancestor | undefined;
+}
+
+/** Bytes are parsed in pieces that end at multiples of this, so that limits are met at the same place in every cut. */
+const pieceBytes = 64 * 1024;
+
+/**
+ * Reads a document, or one cut of it, and hands out the outermost elements under the key tag one at a time. It holds one
+ * record and a piece of the file; what is outside records is checked and not kept. The whole document must be
+ * well-formed (XML 1.0, fifth edition; prefixes are not resolved), without DOCTYPE, and within the limits.
+ *
+ * All methods throw an XmlError; after one, the records handed out are right and no more may be pushed.
+ */
+export class RecordReader {
+  readonly #tag: string;
+  readonly #limits: XmlLimits;
+  readonly #onRecord: (record: XmlRecord) => void;
+  readonly #to: number | undefined;
+  readonly #openAtEnd: readonly string[] | undefined;
+  readonly #parser: Parser;
+  #decoder: Decoder | undefined;
+
+  readonly #piece = new Uint8Array(pieceBytes);
+  #pieced = 0;
+  /** Offset in the file of the next byte to be pushed. */
+  #next: number;
+  #ended = false;
+
+  #decoded: Decoded | undefined;
+  /** The parser's position at the beginning of what is decoded. */
+  #decodedAt = 0;
+  /** Offset of the last token's `<`, when it is in an earlier piece. */
+  #tokenByte: number;
+
+  #ancestors: Ancestor | undefined;
+  #record: OpenElement | undefined;
+  #recordAt = 0;
+  #recordFrom: Place;
+  #records = 0;
+  #checkpoint: Omit<Start, 'open' | 'encoding'>;
+  #checkpointAncestors: Ancestor | undefined;
+
+  constructor({ tag, start, limits, onRecord }: ReaderOptions) {
+    checkTag(tag);
+    this.#tag = tag;
+    this.#limits = { ...defaultLimits, ...limits };
+    this.#onRecord = onRecord;
+    const { from = 0, line = 1, column = 1, rootSeen = false } = start ?? {};
+    this.#to = start && 'to' in start ? start.to : undefined;
+    this.#openAtEnd = start && 'openAtEnd' in start ? start.openAtEnd : undefined;
+    this.#next = from;
+    this.#tokenByte = from;
+    this.#recordFrom = { line, column, byte: from };
+    this.#checkpoint = { from, line, column, rootSeen };
+    this.#parser = new Parser(
+      {
+        open: (element) => this.#open(element),
+        close: (element) => this.#close(element),
+        text: (text) => this.#text(text),
+        fail: (message, at) => this.#fail(message, at),
+      },
+      this.#limits,
+    );
+    if (start !== undefined && from > 0) {
+      this.#decoder = new Decoder(start.encoding, from);
+      this.#parser.resume(start.open, rootSeen, line, column);
+    }
+    this.#checkpointAncestors = this.#ancestors;
+  }
+
+  /** Records handed out so far. */
+  get records(): number {
+    return this.#records;
+  }
+
+  /** The bytes that follow, any number of them; their memory may be used again after the call. */
+  push(bytes: Uint8Array): void {
+    if (this.#to !== undefined && this.#next + bytes.length > this.#to) {
+      throw new RangeError(`bytes beyond ${this.#to} are pushed: the cut ends there`);
+    }
+    for (let at = 0; at < bytes.length;) {
+      const room = pieceBytes - (this.#next % pieceBytes);
+      const taken = bytes.subarray(at, at + room);
+      at += taken.length;
+      this.#next += taken.length;
+      if (this.#pieced === 0 && taken.length === room) {
+        this.#parse(taken, false);
+        continue;
+      }
+      this.#piece.set(taken, this.#pieced);
+      this.#pieced += taken.length;
+      if (taken.length === room) this.#flush(false);
+    }
+  }
+
+  /** Says that no more bytes follow: of the file, or of the cut. */
+  finish(): void {
+    this.#flush(true);
+    this.#ended = true;
+    if (this.#to !== undefined && this.#next < this.#to) {
+      this.#fail(`ends before byte ${this.#to}: it is not the file that was split, or it was cut short`, 'end');
+    }
+    if (this.#openAtEnd === undefined) this.#parser.close();
+    else this.#checkEnd(this.#openAtEnd);
+  }
+
+  /**
+   * Where a new reader goes on: behind the last record that was handed out, that of a call in progress included; where
+   * this one began when there is none yet. Throws a RangeError before anything is pushed of a whole file.
+   */
+  checkpoint(): Start {
+    const encoding = this.#encoding();
+    return { ...this.#checkpoint, encoding, open: startTags(this.#checkpointAncestors) };
+  }
+
+  #encoding(): Encoding {
+    if (this.#decoder === undefined) throw new RangeError('there is no checkpoint before the first byte: push it');
+    return this.#decoder.encoding;
+  }
+
+  #flush(isLast: boolean): void {
+    const piece = this.#piece.subarray(0, this.#pieced);
+    this.#pieced = 0;
+    this.#parse(piece, isLast);
+  }
+
+  #parse(piece: Uint8Array, isLast: boolean): void {
+    let bytes = piece;
+    if (this.#decoder === undefined) {
+      const { encoding, markBytes } = sniff(piece);
+      this.#decoder = new Decoder(encoding, markBytes);
+      this.#tokenByte = markBytes;
+      bytes = piece.subarray(markBytes);
+    }
+    const parser = this.#parser;
+    const decoded = this.#decoder.decode(bytes, isLast);
+    this.#decodedAt = parser.position;
+    this.#decoded = decoded;
+    if (decoded.text !== '') {
+      parser.codes = decoded.codes;
+      parser.write(decoded.text);
+      this.#tokenByte = this.#byteOfToken();
+    }
+    if (decoded.problem !== undefined) {
+      throw new XmlError(decoded.problem, { line: parser.line, column: parser.column + 1, byte: decoded.end });
+    }
+    if (this.#record !== undefined) this.#checkRecord();
+    parser.checkPending();
+  }
+
+  #open(element: OpenElement): void {
+    if (this.#record !== undefined) {
+      append(this.#parser.tags.at(-1)!, element);
+      return;
+    }
+    if (this.#decoded !== undefined && matchesName(element.name, this.#tag)) {
+      this.#record = element;
+      this.#recordAt = this.#parser.tokenAt;
+      this.#recordFrom = this.#placeOfToken();
+      return;
+    }
+    this.#ancestors = { element, up: this.#ancestors };
+  }
+
+  #text(text: string): void {
+    if (this.#record !== undefined && text !== '') append(this.#parser.tags.at(-1)!, text);
+  }
+
+  #close(element: OpenElement): void {
+    if (this.#record === undefined) {
+      this.#ancestors = this.#ancestors!.up;
+      return;
+    }
+    if (element !== this.#record) return;
+    this.#checkRecord();
+    this.#record = undefined;
+    const parser = this.#parser;
+    const { line, column, byte } = this.#recordFrom;
+    const to = this.#byteAt(parser.position);
+    this.#records++;
+    this.#checkpoint = { from: to, line: parser.line, column: parser.column + 1, rootSeen: true };
+    this.#checkpointAncestors = this.#ancestors;
+    this.#onRecord({ from: byte, to, line, column, element });
+  }
+
+  #checkRecord(): void {
+    const { recordCharsMax } = this.#limits;
+    if (this.#parser.position - this.#recordAt <= recordCharsMax) return;
+    throw new XmlError(
+      `a record is longer than ${recordCharsMax} characters: take a tag further inside, or raise recordCharsMax`,
+      this.#recordFrom,
+    );
+  }
+
+  /** What is open at the end of a cut must be what the next one begins with. */
+  #checkEnd(openAtEnd: readonly string[]): void {
+    const parser = this.#parser;
+    if (!parser.isBetweenTokens || this.#record !== undefined) this.#fail('is split inside a token or record', 'end');
+    const next = new Parser(
+      { open() {}, close() {}, text() {}, fail: (message) => this.#fail(message, 'end') },
+      this.#limits,
+    );
+    next.resume(openAtEnd, true, 1, 1);
+    const due = openAtEnd.length === 0 ? '' : next.tags.map(startTagText).join('');
+    const open = startTags(this.#ancestors).join('');
+    if (due !== open) this.#fail(`has ${open} open where the next cut begins with ${due}`, 'end');
+  }
+
+  #byteAt(position: number): number {
+    return this.#decoded?.byteAt(position - this.#decodedAt) ?? this.#tokenByte;
+  }
+
+  #byteOfToken(): number {
+    const { tokenAt } = this.#parser;
+    return tokenAt < this.#decodedAt ? this.#tokenByte : this.#byteAt(tokenAt);
+  }
+
+  #placeOfToken(): Place {
+    const { tokenLine, tokenColumn } = this.#parser;
+    return { line: tokenLine, column: tokenColumn, byte: this.#byteOfToken() };
+  }
+
+  #fail(message: string, at: 'character' | 'token' | 'end'): never {
+    const { line, column, position, chunk, i } = this.#parser;
+    if (at === 'token') throw new XmlError(message, this.#placeOfToken());
+    // A line end that was read is the place behind it: it has no column of its own.
+    if (this.#ended || at === 'end' || column === 0) {
+      throw new XmlError(message, { line, column: column + 1, byte: this.#byteAt(position) });
+    }
+    // Read beyond the chunk, which nothing follows or does so in the next one: the place behind it.
+    if (i > chunk.length) throw new XmlError(message, { line, column: column + 1, byte: this.#byteAt(position - 1) });
+    const units = i > 1 && (chunk.charCodeAt(i - 1) & 0xfc00) === 0xdc00 ? 2 : 1;
+    throw new XmlError(message, { line, column, byte: this.#byteAt(position - units) });
+  }
+}
+
+function startTags(ancestors: Ancestor | undefined): readonly string[] {
+  const tags: string[] = [];
+  for (let ancestor = ancestors; ancestor !== undefined; ancestor = ancestor.up)
+    tags.push(startTagText(ancestor.element));
+  return tags.toReversed();
+}
+
+/** Arrays of one, since most elements have one child and an array grows by sixteen. */
+function append(parent: OpenElement, child: OpenElement | string): void {
+  const { children } = parent;
+  if (children.length === 0) parent.children = [child];
+  else if (typeof child === 'string' && typeof children.at(-1) === 'string') {
+    children[children.length - 1] = `${children.at(-1) as string}${child}`;
+  } else children.push(child);
+}

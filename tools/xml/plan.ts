@@ -1,0 +1,79 @@
+import type { Start } from '../../engines/xml/cut.ts';
+import type { Sniffed } from '../../engines/xml/encoding.ts';
+import { cutOf, Resolver } from '../../engines/xml/resolve.ts';
+import type { RangeSummary } from '../../engines/xml/summary.ts';
+import type { ReadPart, ScanPart } from './part.ts';
+
+/** A file to read; `splits` when it is plain and its beginning can be read. */
+export interface XmlFile {
+  readonly path: string;
+  /** As it lies on the disk; 0 for a pipe. */
+  readonly bytes: number;
+  readonly splits?: Sniffed;
+}
+
+/**
+ * The parts of one file, in the order of the document, as scans make them known. A file that does not split is one part
+ * at once. The last range is not scanned: a start in it would spare no reader much.
+ */
+export class FilePlan {
+  readonly #file: XmlFile;
+  readonly #rangeBytes: number;
+  readonly #resolver = new Resolver();
+  readonly #summaries = new Map<number, RangeSummary>();
+  readonly #scans: number;
+  #scansGiven = 0;
+  #resolved = 0;
+  #start: Start | undefined;
+  readonly #ready: ReadPart[] = [];
+  #isComplete = false;
+
+  constructor(file: XmlFile, rangeBytes: number) {
+    this.#file = file;
+    this.#rangeBytes = rangeBytes;
+    this.#scans = file.splits === undefined ? 0 : Math.ceil(file.bytes / rangeBytes) - 1;
+    if (this.#scans > 1) return;
+    this.#scans = 0;
+    this.#ready.push({ path: file.path });
+    this.#isComplete = true;
+  }
+
+  /** The next part in the order of the document, when it is known. */
+  takePart(): ReadPart | undefined {
+    return this.#ready.shift();
+  }
+
+  takeScan(): ScanPart | undefined {
+    const { path, splits } = this.#file;
+    if (this.#scansGiven === this.#scans || splits === undefined) return undefined;
+    const from = this.#scansGiven++ * this.#rangeBytes;
+    return { path, ...splits, from, to: from + this.#rangeBytes };
+  }
+
+  scanned(summary: RangeSummary): void {
+    this.#summaries.set(summary.from / this.#rangeBytes, summary);
+    for (;;) {
+      const next = this.#summaries.get(this.#resolved);
+      if (next === undefined) return;
+      this.#summaries.delete(this.#resolved++);
+      const start = this.#resolver.add(next);
+      if (start !== undefined) {
+        if (this.#start !== undefined) this.#add(this.#start, start);
+        this.#start = start;
+      }
+      if (this.#resolved === this.#scans) {
+        this.#add(this.#start!, undefined);
+        this.#isComplete = true;
+      }
+    }
+  }
+
+  /** All parts are taken. */
+  get isDone(): boolean {
+    return this.#isComplete && this.#ready.length === 0;
+  }
+
+  #add(start: Start, next: Start | undefined): void {
+    this.#ready.push({ path: this.#file.path, cut: cutOf(start, next, this.#file.bytes) });
+  }
+}
