@@ -3,6 +3,7 @@
  * comes in as an argument, effects are in store.ts.
  */
 
+import { compressionOf } from '../../engines/log-diff/compression.ts';
 import { costOf, type MonthlyUsage } from '../../engines/estimate/cost.ts';
 import { idBytesMax } from '../../engines/log-diff/ids.ts';
 
