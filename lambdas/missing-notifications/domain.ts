@@ -36,6 +36,7 @@ const partitionsMin = 4;
 /** Into so many is each shard of A cut: before anybody knows how many it takes, hence finely. Neighbours make one. */
 export const signedPartitions = 256;
 
+const utf8 = new TextEncoder();
 const dayMs = 86_400_000;
 const windowMaxMs = 35 * dayMs;
 
@@ -47,7 +48,7 @@ export function signedShard(documentId: string): string {
   const problem = problemOfId(documentId);
   if (problem !== undefined) throw new RangeError(`document ID ${JSON.stringify(documentId)} ${problem}`);
   let crc = 0xffffffff;
-  for (const byte of new TextEncoder().encode(documentId)) {
+  for (const byte of utf8.encode(documentId)) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (0xedb88320 & -(crc & 1));
   }
@@ -56,7 +57,7 @@ export function signedShard(documentId: string): string {
 
 /** What keeps a document's ID from being found in a log, and the remedy; nothing if it can be. */
 export function problemOfId(documentId: string): string | undefined {
-  const bytes = new TextEncoder().encode(documentId).length;
+  const bytes = utf8.encode(documentId).length;
   if (bytes < 1 || bytes > idBytesMax) return `has ${bytes} bytes: give 1 to ${idBytesMax}`;
   if (!documentId.isWellFormed()) return 'is no Unicode text: give it whole characters';
   if (/[ \t,;"'\r\n]/.test(documentId)) {

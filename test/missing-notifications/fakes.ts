@@ -157,11 +157,17 @@ export async function* inChunks(body: Buffer, random: Random): AsyncGenerator<Ui
 
 const pageIds = 100;
 
+const shards = new Map<string, string>();
+/** Not signedShard() alone: the application may have written a document that the design has no shard for. */
+function shardOf(id: string): string {
+  const known = shards.get(id) ?? (problemOfId(id) === undefined ? signedShard(id) : '0');
+  shards.set(id, known);
+  return known;
+}
+
 function documentsOf(cloud: Cloud, wire: Wire): ReturnType<typeof documents> {
   return {
     async *signedIn(shard, fromMs, toMs) {
-      // Not signedShard() alone: the application may have written a document that the design has no shard for.
-      const shardOf = (id: string) => (problemOfId(id) === undefined ? signedShard(id) : '0');
       const ids = cloud.documents
         .filter(({ signedAtMs }) => signedAtMs !== undefined && signedAtMs >= fromMs && signedAtMs < toMs)
         .toSorted((a, b) => a.signedAtMs! - b.signedAtMs!)

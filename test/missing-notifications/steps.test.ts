@@ -266,6 +266,7 @@ describe('a run whose worker is killed', () => {
       }
       expect(survived).toEqual(points.map(({ at, when }) => `${when} ${at}`));
     },
+    180_000,
   );
 
   it('has the missed documents in the bucket before any of them is in the queue', async () => {
