@@ -11,9 +11,6 @@ const handlerTypes = '(^|/)aws-lambda(/|$)';
 /** What single questions are about, or cannot do well without. */
 const questionPackages = '^node_modules/(p-map)/';
 
-/** What engines leave to libraries: parsing, above all. They run in a browser too. */
-const enginePackages = '^node_modules/(@eslint-community/regexpp|saxes)/';
-
 /** A file or folder may import what `allowed` matches, and nothing else; Node's own modules are another rule's matter. */
 function mayImport(
   name: string,
@@ -37,9 +34,21 @@ function mayNotImport(name: string, from: string, forbidden: string, comment: st
 export const forbidden: readonly IForbiddenRuleType[] = [
   mayImport(
     'engines import engines only',
-    '^engines/',
-    ['^engines/', enginePackages],
+    { path: '^engines/', pathNot: '^engines/(xml/parser|log-diff/analyse)\\.ts$' },
+    ['^engines/'],
     'an engine is pure computation: give it what it needs as an argument',
+  ),
+  mayImport(
+    "the XML engine's parser imports saxes",
+    '^engines/xml/parser\\.ts$',
+    ['^engines/', '^node_modules/saxes/'],
+    'one file knows which parser it is',
+  ),
+  mayImport(
+    "the log engine's analysis imports regexpp",
+    '^engines/log-diff/analyse\\.ts$',
+    ['^engines/', '^node_modules/@eslint-community/regexpp/'],
+    'one file knows what a regular expression is made of',
   ),
   {
     name: 'pure code loads nothing of Node',

@@ -374,7 +374,7 @@ export class Parser extends Saxes {
     let i = start;
     while (i < chunk.length && isReferenceCharacter(codes[i]!)) i++;
     if (i < chunk.length && codes[i] !== semicolon) {
-      this.column += [...chunk.slice(start, i)].length + 1;
+      this.column += Array.from(chunk.slice(start, i)).length + 1;
       this.i = i + 1;
       this.#events.fail('& begins no reference: write &amp; for a plain &', 'character');
     }

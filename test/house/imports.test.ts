@@ -12,6 +12,8 @@ const packages = ['aws-cdk-lib', 'constructs', 'saxes', '@aws-sdk/client-s3', 'z
 /** Per rule, a file and an import in it that the rule must refuse. */
 const planted: Readonly<Record<string, readonly [file: string, source: string]>> = {
   'engines import engines only': ['engines/flow/flow.ts', `import 'saxes';`],
+  "the XML engine's parser imports saxes": ['engines/xml/parser.ts', `import 'zod';`],
+  "the log engine's analysis imports regexpp": ['engines/log-diff/analyse.ts', `import 'saxes';`],
   'pure code loads nothing of Node': ['engines/flow/read.ts', `import 'node:fs';`],
   'a domain decides and imports engines only': ['lambdas/one/domain.ts', `import '@aws-sdk/client-s3';`],
   "a domain takes the kit's types only": ['lambdas/two/domain.ts', `import '../kit/clock.ts';`],

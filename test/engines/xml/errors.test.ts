@@ -132,6 +132,16 @@ describe('a malformed document', () => {
     },
   );
 
+  it.each(['<item/>\n<item/>', '<item><a/></item><!-- --><item>\n</item>', '<a/><item/>', '<item/></item><item/>'])(
+    'has one root, wherever it is split: %s',
+    (text) => {
+      const file = Buffer.from(text);
+      const whole = errorOf(file, 'item', []);
+      expect(whole).toBeDefined();
+      for (let at = 1; at < file.length; at++) expect({ at, ...errorOf(file, 'item', [at]) }).toEqual({ at, ...whole });
+    },
+  );
+
   it('is named with its place by whoever knows the file', () => {
     expect(placeText(new XmlError('x', { line: 3, column: 14, byte: 159 }))).toBe('line 3, column 14, byte 159');
   });

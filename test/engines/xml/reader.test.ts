@@ -55,7 +55,7 @@ describe('records', () => {
       [offset(first), offset(text.indexOf('</item>') + 7)],
       [offset(second), offset(text.indexOf('/>') + 2)],
     ]);
-    const column = [...text.slice(text.indexOf('\r<item>') + 1, second)].length + 1;
+    const column = Array.from(text.slice(text.indexOf('\r<item>') + 1, second)).length + 1;
     expect(records.map(({ line, column }) => ({ line, column }))).toEqual([
       { line: 3, column: 1 },
       { line: 3, column },

@@ -64,7 +64,7 @@ describe('lines of JSON', () => {
 });
 
 describe('an aggregate', () => {
-  const groups = [...cents].sort().map(([by, sum]) => expect.objectContaining({ by, sum: decimal(sum) }));
+  const groups = [...cents].sort().map(([by, sum]) => ({ by, sum: decimal(sum) }));
   const total = decimal([...cents.values()].reduce((a, b) => a + b));
 
   it.each([1, 2, 3])('is exact, on %i threads', async (threads) => {
