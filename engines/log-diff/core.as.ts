@@ -349,14 +349,16 @@ export function scanLog(from: usize, end: usize): usize {
               key += 16;
               done = id + 36;
             } else if (runs) {
-              let q = id;
-              while ((load<u8>(classes + load<u8>(q)) & endsIdOrLine) == 0) q++;
-              if (load<u8>(q) == 10 && q > id && load<u8>(q - 1) == 13) q--;
+              // Its end, and on the way whether all its bytes occur in A.
+              let q = id, all: u32 = occursInA;
+              for (let c = <u32>load<u8>(classes + load<u8>(q)); (c & endsIdOrLine) == 0; c = <u32>load<u8>(classes + load<u8>(++q))) all &= c;
+              const cr = load<u8>(q) == 10 && q > id && load<u8>(q - 1) == 13;
+              if (cr) q--;
               const bytes = <u32>(q - id);
               if (bytes >= idBytesMin && bytes <= idBytesMax && mayFollow(q, followsId)) {
                 taken = 3;
                 done = q;
-                if (mayBeInA(id, bytes)) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; taken = 2; }
+                if (cr ? mayBeInA(id, bytes) : all != 0 && load<u8>(lengths + bytes) != 0) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; taken = 2; }
               }
             }
           }

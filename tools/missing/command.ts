@@ -5,6 +5,7 @@ import { valuesOf } from '../cli/arguments.ts';
 import { UsageError } from '../cli/errors.ts';
 import { findMissing, type MissingReport } from './find.ts';
 import { checkOut, writeStream, writeWhole } from '../io/output.ts';
+import { parseMemory } from './memory.ts';
 import { count, number, progressLine } from '../io/words.ts';
 
 const definitions = {
@@ -36,6 +37,11 @@ const definitions = {
   },
   'allow-partial': { type: 'boolean', description: 'go on without missing or unreadable logs, and say so' },
   'ignore-case': { type: 'boolean', description: 'IDs that differ only by ASCII case are equal' },
+  memory: {
+    type: 'string',
+    valueHint: 'SIZE',
+    description: 'make do with so much, such as 2GB: what exceeds it goes to temporary files; 1.5GiB when absent',
+  },
   out: { type: 'string', valueHint: 'FILE', description: 'write missed IDs to this file, not to standard output' },
   sort: { type: 'boolean', description: 'byte order; without it, an order that is the same for the same input' },
   json: { type: 'boolean', description: 'print counts as JSON; IDs then go only to --out' },
@@ -62,6 +68,7 @@ export const command = defineCommand({
       ...(column === undefined ? {} : { column }),
       ...(field === undefined ? {} : { field }),
       ...(pattern === undefined ? {} : { pattern }),
+      ...(args.memory === undefined ? {} : { memoryBytes: parseMemory(args.memory) }),
       ...(expect === undefined ? {} : { expect }),
       ...(progress
         ? { onProgress: ({ logsDone, logs, bytes }) => progress.show(`${logsDone} of ${logs} logs`, bytes) }

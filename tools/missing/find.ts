@@ -7,6 +7,7 @@ import { missingServers, readExpected, type Expected } from './expect.ts';
 import { readHead } from '../io/files.ts';
 import { compressionHeadBytes, compressionOf } from '../../engines/log-diff/compression.ts';
 import { listLogs, threadsFor, type LogFile } from './logs.ts';
+import { planMemory } from './memory.ts';
 import { mergeLines, readBlocks } from './merge.ts';
 import { patternOf, Share, word, type Job } from './share.ts';
 import { readSigned, type SignedSource } from './signed.ts';
@@ -33,7 +34,7 @@ export interface MissingOptions {
   readonly ignoreCase?: boolean;
   /** By default one for small input, else as many as there are processors. */
   readonly threads?: number;
-  /** Bytes of IDs that stay in memory; what exceeds them goes to a temporary file. 1 GiB when absent. */
+  /** Memory to make do with; IDs that exceed it go to temporary files. 1.5 GiB when absent. */
   readonly memoryBytes?: number;
   /** By default the process's. */
   readonly stdin?: AsyncIterable<Uint8Array>;
@@ -121,14 +122,14 @@ async function difference(options: MissingOptions, input: Input): Promise<Missin
 
   const bytesOnDisk = bytesOf(logs);
   const progress = new Int32Array(new SharedArrayBuffer(4 * word.words));
+  const partitionBits = partitionBitsFor(signedFile.bytes);
   const job: Job = {
     logs,
     pattern: options.pattern,
     ignoreCase,
     allowUnreadable: allowPartial,
-    partitionBits: partitionBitsFor(signedFile.bytes),
-    blockBytes: 64 * 1024,
-    memoryBytes: Math.floor((options.memoryBytes ?? memoryBytesDefault) / team.threads),
+    partitionBits,
+    ...planMemory(options.memoryBytes ?? memoryBytesDefault, team.threads, 2 ** partitionBits),
     progress,
   };
   const own = team.begin(job);
@@ -213,7 +214,7 @@ async function readSignedBy(
   return replies.map(({ shape }) => shape).reduce((a, b) => a.map((flag, i) => flag | b[i]!));
 }
 
-const memoryBytesDefault = 1024 ** 3;
+const memoryBytesDefault = 1.5 * 1024 ** 3;
 
 function bytesOf(logs: readonly LogFile[]): number {
   return logs.reduce((sum, { bytes }) => sum + bytes, 0);

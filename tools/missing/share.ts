@@ -8,17 +8,15 @@ import { emptyStats, type ScanStats } from '../../engines/log-diff/scan.ts';
 import { blocksOf, BlockStore, type SharedBlocks } from './blocks.ts';
 import { byteOrderMarkBytes, feedFile, type Piece, piecesOf, UnreadableFileError } from '../io/files.ts';
 import type { LogFile } from './logs.ts';
+import type { MemoryPlan } from './memory.ts';
 
 /** What all threads of one difference are told. */
-export interface Job {
+export interface Job extends MemoryPlan {
   readonly logs: readonly LogFile[];
   readonly pattern: string | undefined;
   readonly ignoreCase: boolean;
   readonly allowUnreadable: boolean;
   readonly partitionBits: number;
-  readonly blockBytes: number;
-  /** Of one thread: blocks beyond it go to a file. */
-  readonly memoryBytes: number;
   /** Words that the threads share. */
   readonly progress: Int32Array;
 }
@@ -73,7 +71,7 @@ export class Share {
     this.#pieces = job.logs.flatMap(({ bytes }, log) =>
       piecesOf(bytes, loggedPieceBytes).map((piece) => ({ log, piece })),
     );
-    this.#blocks = new BlockStore(job.memoryBytes);
+    this.#blocks = new BlockStore(job.blocksBytes);
     const { literal } = patternOf(job.pattern);
     this.core = new (hasWasmCore() ? WasmCore : PlainCore)({
       ...job,
@@ -183,7 +181,7 @@ export class Share {
   /** Joins partition after partition until there is none left. `all`: every thread's blocks. */
   #join(all: readonly SharedBlocks[]): JoinResult {
     const counts = { signed: 0, found: 0, missed: 0, missedByCase: 0 };
-    const missed = new BlockStore(this.#job.memoryBytes);
+    const missed = new BlockStore(this.#job.linesBytes);
     for (;;) {
       const partition = Atomics.add(this.#job.progress, word.nextPartition, 1);
       if (partition >= 2 ** this.#job.partitionBits) return { counts, lines: missed.share() };
