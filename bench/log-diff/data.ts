@@ -15,6 +15,7 @@ import { answerOfLines } from '../contest.ts';
 
 /** How the logs lie on disk, and how an ID looks. */
 export interface DataOptions {
+  /** About so many, and more where it takes more for every ID that is not missed to have its success. */
   readonly lines: number;
   readonly signed: number;
   readonly servers: number;

@@ -69,7 +69,7 @@ describe('--memory', () => {
     // Where there is no /proc nothing is known.
     if (!Number.isNaN(tight.peakBytes)) {
       expect(tight.peakBytes).toBeLessThan(256 * 2 ** 20);
-      expect(roomy.peakBytes).toBeGreaterThan(256 * 2 ** 20);
+      expect(roomy.peakBytes - tight.peakBytes, 'nothing went to a file').toBeGreaterThan(15e6);
     }
   });
 });
