@@ -115,6 +115,32 @@ describe('records', () => {
   );
 });
 
+describe('the end of a cut', () => {
+  const file = Buffer.from('<r a="1"><g><item/></g><item>x</item></r>');
+  const cut = { from: 0, line: 1, column: 1, encoding: 'UTF-8', open: [], rootSeen: false } as const;
+  const readTo = (to: number, ...openAtEnd: readonly string[]) => read(file, 'item', { ...cut, to, openAtEnd });
+
+  it('is where the next one begins: the same elements, with the same attributes, are open', () => {
+    expect(readTo(12, "<r  a = '1' >", '<g>')).toEqual([]);
+    expect(readTo(23, '<r a="1">')).toHaveLength(1);
+    expect(() => readTo(12, '<r a="1">')).toThrow('has <r a="1"><g> open where the next cut begins with <r a="1">');
+    expect(() => readTo(12, '<r a="2">', '<g>')).toThrow('the next cut begins with <r a="2"><g>');
+    expect(() => readTo(23)).toThrow('the next cut begins with');
+  });
+
+  it('is between two tokens, outside records', () => {
+    expect(() => readTo(11, '<r a="1">', '<g>')).toThrow('is split inside a token or record');
+    expect(() => readTo(29, '<r a="1">', '<item>')).toThrow('is split inside a token or record');
+  });
+
+  it('is all that it takes, and no less', () => {
+    const reader = new RecordReader({ tag: 'item', start: { ...cut, to: 12, openAtEnd: [] }, onRecord: () => {} });
+    expect(() => reader.push(file.subarray(0, 13))).toThrow('bytes beyond 12 are pushed');
+    reader.push(file.subarray(0, 11));
+    expect(() => reader.finish()).toThrow('ends before byte 12');
+  });
+});
+
 describe('the mapping to JSON', () => {
   it.each<[string, unknown]>([
     ['<item/>', {}],
