@@ -74,6 +74,25 @@ describe('records', () => {
     expect(({} as Record<string, unknown>)['@__proto__']).toBeUndefined();
   });
 
+  it.each<Encoding>(['UTF-8', 'UTF-16LE'])(
+    'are whole where what is parsed at a time ends inside a token: %s',
+    (encoding) => {
+      const token = '\r\n\u20ac\u{1f600}<item a="&amp;\u{1f600}\r\n">\r\r\n&#65;<![CDATA[]]]]><!--x--></item>\r';
+      const before = (64 * 1024) / (encoding === 'UTF-8' ? 1 : 2) - 100;
+      for (let shift = 0; shift < 100; shift++) {
+        const text = `<r>${'-'.repeat(before + shift)}${token}<item/>\n<item/></r>`;
+        const file = encode(text, encoding);
+        const offset = (at: number): number => encode(text.slice(0, at), encoding).length;
+        const records = read(file, 'item');
+        expect(records.map(({ element }) => element)).toEqual(domRecords(text, 'item'));
+        const starts = [text.indexOf('<item a'), text.indexOf('<item/>'), text.lastIndexOf('<item/>')];
+        expect(records.map(({ from, line }) => [from, line])).toEqual(
+          starts.map((at, i) => [offset(at), [2, 6, 7][i]]),
+        );
+      }
+    },
+  );
+
   it('end the reading when whoever takes them throws', () => {
     const reader = new RecordReader({
       tag: 'item',
@@ -113,6 +132,32 @@ describe('records', () => {
       }
     },
   );
+});
+
+describe('the end of a cut', () => {
+  const file = Buffer.from('<r a="1"><g><item/></g><item>x</item></r>');
+  const cut = { from: 0, line: 1, column: 1, encoding: 'UTF-8', open: [], rootSeen: false } as const;
+  const readTo = (to: number, ...openAtEnd: readonly string[]) => read(file, 'item', { ...cut, to, openAtEnd });
+
+  it('is where the next one begins: the same elements, with the same attributes, are open', () => {
+    expect(readTo(12, "<r  a = '1' >", '<g>')).toEqual([]);
+    expect(readTo(23, '<r a="1">')).toHaveLength(1);
+    expect(() => readTo(12, '<r a="1">')).toThrow('has <r a="1"><g> open where the next cut begins with <r a="1">');
+    expect(() => readTo(12, '<r a="2">', '<g>')).toThrow('the next cut begins with <r a="2"><g>');
+    expect(() => readTo(23)).toThrow('the next cut begins with');
+  });
+
+  it('is between two tokens, outside records', () => {
+    expect(() => readTo(11, '<r a="1">', '<g>')).toThrow('is split inside a token or record');
+    expect(() => readTo(29, '<r a="1">', '<item>')).toThrow('is split inside a token or record');
+  });
+
+  it('is all that it takes, and no less', () => {
+    const reader = new RecordReader({ tag: 'item', start: { ...cut, to: 12, openAtEnd: [] }, onRecord: () => {} });
+    expect(() => reader.push(file.subarray(0, 13))).toThrow('bytes beyond 12 are pushed');
+    reader.push(file.subarray(0, 11));
+    expect(() => reader.finish()).toThrow('ends before byte 12');
+  });
 });
 
 describe('the mapping to JSON', () => {

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { summaryCharsMax } from '../../../engines/xml/limits.ts';
+import { resolve } from '../../../engines/xml/resolve.ts';
+import { read, scan, split } from './split.ts';
+
+const tag = 'item';
+
+describe('the summary of a range', () => {
+  it('is a few hundred bytes of an ordinary file, however large the range', () => {
+    const file = Buffer.from(`<r xmlns="urn:r">${'<item id="1"><price>1.50</price></item>\n'.repeat(20_000)}</r>`);
+    expect(JSON.stringify(scan(file, tag, 300_000, 700_000)).length).toBeLessThan(1000);
+  });
+
+  it('says what a range is in each state that it may begin in', () => {
+    const file = Buffer.from('<r><!-- <item/> --><item/><![CDATA[ <item/> ]]><?x <item/> ?><item/></r>');
+    const from = file.indexOf('item/> -->') - 1;
+    const { lanes, stretches } = scan(file, tag, from, file.length);
+    expect(Object.keys(lanes).sort()).toEqual(['cdata', 'comment', 'content', 'instruction']);
+    /** The first candidate that a lane comes to. */
+    const first = (index: number | undefined): number | undefined => {
+      const stretch = index === undefined ? undefined : stretches[index];
+      return stretch?.candidates[0]?.at ?? (stretch?.next === undefined ? undefined : first(stretch.next));
+    };
+    expect(Object.fromEntries(Object.entries(lanes).map(([state, lane]) => [state, first(lane.first)]))).toEqual({
+      content: from,
+      comment: file.indexOf('--><item/>') + 3,
+      cdata: file.lastIndexOf('<item/>'),
+      instruction: file.lastIndexOf('<item/>'),
+    });
+    // They meet: what is behind the last of their ends is there once.
+    const shared = stretches.filter(({ candidates }) =>
+      candidates.some(({ at }) => at === file.lastIndexOf('<item/>')),
+    );
+    expect(shared).toHaveLength(1);
+  });
+
+  it('stays bounded where start tags are made to fill it, at the price of cuts only', () => {
+    const long = `<x a="${'v'.repeat(1000)}">`;
+    const level = `${long.repeat(20)}<item/>${'</x>'.repeat(20)}</a>`;
+    const file = Buffer.from(`<r>${'<a>'.repeat(200)}<item/>${level.repeat(200)}</r>`);
+    const records = read(file, tag);
+    const at = 700;
+    const summary = scan(file, tag, at, file.length);
+    expect(JSON.stringify(summary).length).toBeLessThan(2 * summaryCharsMax);
+    expect(resolve([scan(file, tag, 0, at), summary], file.length)).toHaveLength(2);
+    const cuts = split(file, tag, [at, at + 100_000, at + 3_000_000]);
+    expect(cuts.flatMap((cut) => read(file, tag, cut))).toEqual(records);
+  });
+
+  it('is refused out of order, and for a range without a byte', () => {
+    const file = Buffer.from('<r><item/><item/></r>');
+    const [first, second] = [scan(file, tag, 0, 5), scan(file, tag, 5, file.length)];
+    expect(() => resolve([second, first], file.length)).toThrow('a range from 5 follows one to 0');
+    expect(() => scan(file, tag, 5, 5)).toThrow('a range from 5 to 5 is empty');
+  });
+});
