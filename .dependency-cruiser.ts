@@ -9,7 +9,7 @@ const cdk = '^node_modules/(aws-cdk-lib|constructs)/';
 const handlerTypes = '(^|/)aws-lambda(/|$)';
 
 /** What single questions are about, or cannot do well without. */
-const questionPackages = '^node_modules/(p-map)/';
+const questionPackages = '^node_modules/(p-map|@xmldom/xmldom)/';
 
 /** A file or folder may import what `allowed` matches, and nothing else; Node's own modules are another rule's matter. */
 function mayImport(

@@ -1,4 +1,4 @@
-"""ministack, mended where it refuses what AWS allows.
+"""ministack, mended where it refuses what AWS allows, or answers other than AWS.
 
 Every request counts as made over TLS. With IAM enforced ministack heeds policies that deny `aws:SecureTransport: false`,
 as those of our buckets and queues do, and so would refuse every request on its plain HTTP port.
@@ -8,16 +8,21 @@ reference"). ministack asks for a grant of `sqs:SendMessageBatch`, an action tha
 
 A grant to put metrics can be bound to a namespace by `cloudwatch:namespace` (AWS: "Using condition keys to limit access
 to CloudWatch namespaces"). ministack does not know that key, and so refuses what the grant allows.
+
+A range of an object's version is that range (AWS: "GetObject", Range). ministack answers with the whole version, which
+would make a reader of ten ranges read ten objects.
 """
 
 import json
 
 from ministack import app
 from ministack.core import iam_actions
+from ministack.services import s3
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
 request_tag_context = iam_actions.request_tag_context
+get_object = s3._get_object
 
 
 def pin_secure_origin(address, _secure):
@@ -36,8 +41,27 @@ def request_context(service, action, body, parameters):
     return {**context, "cloudwatch:namespace": json.loads(body).get("Namespace", "")}
 
 
+def get_object_range(bucket, key, headers, parameters=None):
+    wanted = headers.get("range")
+    if not wanted or not (parameters or {}).get("versionId"):
+        return get_object(bucket, key, headers, parameters)
+    # Without the checksum of the whole, against which a client would check the part.
+    bare = {name: value for name, value in headers.items() if name != "x-amz-checksum-mode"}
+    status, reply, body = get_object(bucket, key, bare, parameters)
+    if status != 200:
+        return status, reply, body
+    part = s3._parse_range(wanted, len(body))
+    if part is None:
+        total = {"Content-Type": "application/xml", "Content-Range": f"bytes */{len(body)}"}
+        return 416, total, s3._xml_body(s3._range_error_xml(bucket, key))
+    start, end = part
+    length = {"Content-Length": str(end - start + 1), "Content-Range": f"bytes {start}-{end}/{len(body)}"}
+    return 206, {**reply, **length}, body[start : end + 1]
+
+
 if __name__ == "__main__":
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
+    s3._get_object = get_object_range
     app.main()

@@ -5,6 +5,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AwsConfig } from '../../../lib/kit/proof.ts';
 import { startEmulator } from '../../../tools/emulator/emulator.ts';
@@ -78,6 +85,27 @@ describe('startEmulator', () => {
       expect((await new DynamoDBClient(two.aws).send(new ListTablesCommand({}))).TableNames).toEqual([]);
     } finally {
       await Promise.all([one.stop(), two.stop()]);
+    }
+  });
+
+  it('gives the range of an old version that was asked for, as S3 does', async () => {
+    const { aws, stop } = await startEmulator();
+    try {
+      const s3 = new S3Client({ ...aws, forcePathStyle: true });
+      const object = { Bucket: 'versions', Key: 'letters' };
+      await s3.send(new CreateBucketCommand({ Bucket: object.Bucket }));
+      await s3.send(
+        new PutBucketVersioningCommand({ Bucket: object.Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+      );
+      const { VersionId } = await s3.send(new PutObjectCommand({ ...object, Body: 'abcdefgh' }));
+      await s3.send(new PutObjectCommand({ ...object, Body: 'newer' }));
+      const get = (Range: string) => s3.send(new GetObjectCommand({ ...object, VersionId, Range }));
+      const reply = await get('bytes=2-4');
+      expect([reply.ContentRange, await reply.Body!.transformToString()]).toEqual(['bytes 2-4/8', 'cde']);
+      expect(await (await get('bytes=6-99')).Body!.transformToString()).toBe('gh');
+      await expect(get('bytes=8-9')).rejects.toMatchObject({ name: 'InvalidRange' });
+    } finally {
+      await stop();
     }
   });
 
