@@ -113,14 +113,9 @@ async function measure(directory: string): Promise<readonly Measured[]> {
   return all;
 }
 
-<<<<<<< HEAD
-if (process.argv[2] === '--work') {
-  await work(process.argv[3]!);
-=======
 const [, , option, log] = process.argv;
 if (option === '--work' && log !== undefined) {
   await work(log);
->>>>>>> modes
 } else {
   const directory = mkdtempSync(join(tmpdir(), 'designs-lambda-memory-'));
   try {
