@@ -37,7 +37,8 @@ export class Decoder {
     const all = this.#kept.length === 0 ? piece : joined(this.#kept, piece);
     const whole = wholeBytes(all, this.encoding);
     const usable = isLast ? whole : whole - (endsWithCr(all, whole, this.encoding) ? this.#width : 0);
-    const { text, bytes, problem } = this.#text(all.subarray(0, usable));
+    const { text: decoded, bytes, problem } = this.#text(all.subarray(0, usable));
+    const text = this.#endWithLf(decoded);
     // Not `slice`: a Buffer's copies nothing.
     this.#kept = new Uint8Array(all.subarray(usable));
     const torn = isLast && problem === undefined && usable < all.length ? 'the file ends inside a character' : problem;
@@ -50,6 +51,18 @@ export class Decoder {
       ...(torn === undefined ? {} : { problem: `${torn}: convert the file to UTF-8, or declare its encoding` }),
       byteAt: text.length * this.#width === bytes ? (index) => begin + index * this.#width : utf8Offsets(begin, text),
     };
+  }
+
+  /**
+   * No LF follows the CRs that still end the text, so each is a line end, as LF is: saxes would keep the last one for its
+   * next chunk, which would then not be the text that it was given.
+   */
+  #endWithLf(text: string): string {
+    let end = text.length;
+    while (end > 0 && text.charCodeAt(end - 1) === 13) end--;
+    if (end === text.length) return text;
+    this.#codes.fill(10, end, text.length);
+    return text.slice(0, end) + '\n'.repeat(text.length - end);
   }
 
   #text(bytes: Uint8Array): { text: string; bytes: number; problem?: string } {

@@ -1,6 +1,6 @@
 import type { Cut, Start } from './cut.ts';
 import { Decoder, type Decoded } from './decoder.ts';
-import { sniff, type Encoding } from './encoding.ts';
+import { sniff, unitBytes, type Encoding } from './encoding.ts';
 import { XmlError, type Place } from './error.ts';
 import { defaultLimits, type XmlLimits } from './limits.ts';
 import { Parser, type OpenElement } from './parser.ts';
@@ -238,8 +238,10 @@ export class RecordReader {
   }
 
   #byteOfToken(): number {
-    const { tokenAt } = this.#parser;
-    return tokenAt < this.#decodedAt ? this.#tokenByte : this.#byteAt(tokenAt);
+    const behind = this.#parser.tokenAt - this.#decodedAt;
+    if (behind >= 0) return this.#byteAt(this.#parser.tokenAt);
+    // The last piece ended with the `<` itself, and what it begins shows only now.
+    return behind === -1 ? this.#byteAt(this.#decodedAt) - unitBytes(this.#encoding()) : this.#tokenByte;
   }
 
   #placeOfToken(): Place {

@@ -17,6 +17,7 @@ const faults: readonly (readonly [what: string, document: string, message: strin
   ['no root', '<!-- nothing -->^', 'there is no root element'],
   ['an empty file', '^', 'there is no root element'],
   ['an attribute twice', '<r a="1"\n  b="2" a="3"^>', 'attribute a is given twice: give it once'],
+  ['an attribute twice in a plain tag', '<r><a b="1" b="2"^></a></r>', 'attribute b is given twice'],
   ['an attribute without a value', '<r a^>', 'an attribute without a value'],
   ['an attribute without quotes', '<r a=^1>', 'an attribute’s value begins with "1"'],
   ['attributes without a space', '<r a="1"^b="2"/>', 'two attributes without a space'],

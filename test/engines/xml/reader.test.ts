@@ -74,6 +74,25 @@ describe('records', () => {
     expect(({} as Record<string, unknown>)['@__proto__']).toBeUndefined();
   });
 
+  it.each<Encoding>(['UTF-8', 'UTF-16LE'])(
+    'are whole where what is parsed at a time ends inside a token: %s',
+    (encoding) => {
+      const token = '\r\n\u20ac\u{1f600}<item a="&amp;\u{1f600}\r\n">\r\r\n&#65;<![CDATA[]]]]><!--x--></item>\r';
+      const before = (64 * 1024) / (encoding === 'UTF-8' ? 1 : 2) - 100;
+      for (let shift = 0; shift < 100; shift++) {
+        const text = `<r>${'-'.repeat(before + shift)}${token}<item/>\n<item/></r>`;
+        const file = encode(text, encoding);
+        const offset = (at: number): number => encode(text.slice(0, at), encoding).length;
+        const records = read(file, 'item');
+        expect(records.map(({ element }) => element)).toEqual(domRecords(text, 'item'));
+        const starts = [text.indexOf('<item a'), text.indexOf('<item/>'), text.lastIndexOf('<item/>')];
+        expect(records.map(({ from, line }) => [from, line])).toEqual(
+          starts.map((at, i) => [offset(at), [2, 6, 7][i]]),
+        );
+      }
+    },
+  );
+
   it('end the reading when whoever takes them throws', () => {
     const reader = new RecordReader({
       tag: 'item',
