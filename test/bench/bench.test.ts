@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from '../house/files.ts';
+
+const bench = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [join(root, 'bench/bench.ts'), ...args], { encoding: 'utf8' });
+
+describe('npm run bench', () => {
+  it('says what it takes', () => {
+    const { status, stdout } = bench('--help');
+    expect(status).toBe(0);
+    expect(stdout).toContain('npm run bench -- log-diff');
+  });
+
+  it.each([
+    [['xyz'], 'unknown bench "xyz"'],
+    [['log-diff', 'xyz'], 'unknown contest "xyz": use plain'],
+    [['log-diff', '--runs', '0'], '--runs 0: use 1 to 99'],
+    [['log-diff', '--size', 'huge'], '--size huge: use small or full'],
+    [['log-diff', '--fast'], "'--fast'"],
+  ])('refuses %j', (args, message) => {
+    const { status, stderr } = bench(...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});
