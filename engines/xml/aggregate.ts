@@ -1,4 +1,4 @@
-import { DecimalSum, decimalDigitsMax } from './decimal.ts';
+import { DecimalSum, decimalDigitsMax, parseDecimal } from './decimal.ts';
 import { XmlError } from './error.ts';
 import { parsePath, valuesAt, type Path } from './path.ts';
 import type { XmlRecord } from './record.ts';
@@ -66,12 +66,11 @@ export class Aggregate {
    */
   add(record: XmlRecord): void {
     const values = this.#sum === undefined ? [] : valuesAt(record.element, this.#sum).filter((value) => value !== '');
-    const added = new DecimalSum();
-    for (const value of values) if (!added.add(value)) throw this.#noNumber(value, record);
+    const numbers = values.map((value) => parseDecimal(value) ?? this.#noNumber(value, record));
     const group = this.#group(this.#by === undefined ? null : (valuesAt(record.element, this.#by)[0] ?? null));
     group.records++;
     group.summed += values.length;
-    if (values.length > 0) group.sum.merge(added.toString());
+    for (const number of numbers) group.sum.add(number);
   }
 
   /** Adds what another aggregate of the same options amounts to. Throws a GroupsError. */
@@ -113,9 +112,9 @@ export class Aggregate {
     return group;
   }
 
-  #noNumber(value: string, { line, column, from }: XmlRecord): XmlError {
+  #noNumber(value: string, { line, column, from }: XmlRecord): never {
     const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-    return new XmlError(
+    throw new XmlError(
       `${this.#sumText} is ${shown} and no decimal number of up to ${decimalDigitsMax} digits: correct the record`,
       { line, column, byte: from },
     );

@@ -31,9 +31,13 @@ export function parsePath(text: string): Path {
 export function valuesAt(record: XmlElement, { elements, attribute }: Path): readonly string[] {
   let found: readonly XmlElement[] = [record];
   for (const name of elements) {
-    found = found.flatMap(({ children }) =>
-      children.filter((child) => typeof child !== 'string').filter((child) => matchesName(child.name, name)),
-    );
+    const children: XmlElement[] = [];
+    for (const element of found) {
+      for (const child of element.children) {
+        if (typeof child !== 'string' && matchesName(child.name, name)) children.push(child);
+      }
+    }
+    found = children;
   }
   if (attribute === undefined) return found.map(textOf);
   return found.flatMap(({ attributes }) => attributes[attribute] ?? []);

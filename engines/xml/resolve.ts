@@ -25,10 +25,18 @@ export class Resolver {
   #to = 0;
   #isLost = false;
 
+  /** The state in which the next range begins. */
+  get state(): LexicalState {
+    return this.#reached.lexical;
+  }
+
   /** The start in this range, which must follow the last one; undefined when there is none. Throws a RangeError. */
   add(summary: RangeSummary): Start | undefined {
     const { from, to, encoding } = summary;
     if (from !== this.#to) throw new RangeError(`a range from ${from} follows one to ${this.#to}`);
+    if (summary.states?.includes(this.state) === false) {
+      throw new RangeError(`a range begins in state ${this.state} and was not scanned in it: scan it again`);
+    }
     this.#to = to;
     if (this.#isLost) return undefined;
     const { lexical, line, column } = this.#reached;

@@ -15,6 +15,11 @@ export interface ScannerOptions {
   readonly to: number;
   /** Length of the byte order mark, for the range from 0. */
   readonly markBytes?: number;
+  /**
+   * In which the range may begin: all four when absent. Each but `content` costs a search, and the range of a file that
+   * can be scanned again may be tried in `content` alone.
+   */
+  readonly states?: readonly LexicalState[];
   /** The readers', of which `depthMax` matters here. */
   readonly limits?: Partial<XmlLimits>;
 }
@@ -54,7 +59,7 @@ const [slash, less, greater, bang, question, dash, bracket, quote, apostrophe] =
   0x2f, 0x3c, 0x3e, 0x21, 0x3f, 0x2d, 0x5d, 0x22, 0x27,
 ] as const;
 const [cr, colon] = [0x0d, 0x3a] as const;
-const states = ['content', 'comment', 'cdata', 'instruction'] as const;
+const allStates = ['content', 'comment', 'cdata', 'instruction'] as const;
 const cdataStart = Uint8Array.from('<![CDATA[', (character) => character.charCodeAt(0));
 
 /** What a token does: the index behind it, or one of these. */
@@ -79,6 +84,7 @@ export class RangeScanner {
   readonly #from: number;
   readonly #to: number;
   readonly #width: 1 | 2;
+  readonly #states: readonly LexicalState[];
   readonly #depthMax: number;
   readonly #key: Uint8Array | undefined;
   readonly #keyEnd: number | undefined;
@@ -103,7 +109,8 @@ export class RangeScanner {
   #endsWithCr = false;
   #candidateChars = 0;
 
-  constructor({ tag, encoding, from, to, markBytes = 0, limits }: ScannerOptions) {
+  constructor({ tag, encoding, from, to, markBytes = 0, states = allStates, limits }: ScannerOptions) {
+    this.#states = states;
     checkTag(tag);
     if (!(from >= 0 && from < to))
       throw new RangeError(`a range from ${from} to ${to} is empty: give at least one byte`);
@@ -145,6 +152,7 @@ export class RangeScanner {
       from: this.#from,
       to: this.#to,
       encoding: this.#encoding,
+      ...(this.#states === allStates ? {} : { states: this.#states }),
       lanes: this.#lanes(),
       stretches: this.#walks.map(stretchOf),
       length: { ...this.#length },
@@ -199,11 +207,11 @@ export class RangeScanner {
     if (at === -1 || at >= toIndex) {
       this.#isDone = at !== -1 || isLast || this.#codes.length >= toIndex;
       if (this.#isDone)
-        this.#walkers = states.map((began) => ({ began, mode: began, at: 0, isTorn: false, walk: undefined }));
+        this.#walkers = this.#states.map((began) => ({ began, mode: began, at: 0, isTorn: false, walk: undefined }));
       return false;
     }
     this.#counted = at;
-    this.#walkers = states.map((began) => {
+    this.#walkers = this.#states.map((began) => {
       const walk = began === 'content' ? this.#newWalk() : undefined;
       if (walk) this.#first.content = walk.index;
       return { began, mode: began, at, isTorn: false, walk };
@@ -431,7 +439,7 @@ export class RangeScanner {
   #lanes(): RangeSummary['lanes'] {
     const lanes: Partial<Record<LexicalState, Lane>> = {};
     for (const { began, mode, walk } of this.#walkers) if (walk === undefined) lanes[began] = { end: mode };
-    for (const began of states) {
+    for (const began of this.#states) {
       const first = this.#first[began];
       if (first === undefined) continue;
       let walk = this.#walks[first]!;

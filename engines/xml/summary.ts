@@ -12,6 +12,8 @@ export interface RangeSummary {
   readonly from: number;
   readonly to: number;
   readonly encoding: Encoding;
+  /** Those that were tried; all four when absent. */
+  readonly states?: readonly LexicalState[];
   /** By the state in which the range begins. One that is missing ends in what no well-formed document has. */
   readonly lanes: Readonly<Partial<Record<LexicalState, Lane>>>;
   /** What the lanes go through. Lanes that meet share the stretches from there on. */

@@ -6,7 +6,7 @@ import { placeText, XmlError } from '../../engines/xml/error.ts';
 import { RecordReader } from '../../engines/xml/reader.ts';
 import { toJson, type XmlRecord } from '../../engines/xml/record.ts';
 import { RangeScanner } from '../../engines/xml/scan.ts';
-import type { RangeSummary } from '../../engines/xml/summary.ts';
+import type { LexicalState, RangeSummary } from '../../engines/xml/summary.ts';
 import { isSystemError, readFileChunks, UnreadableFileError } from '../io/files.ts';
 
 /** What is asked of every part of every file. */
@@ -31,6 +31,7 @@ export interface ScanPart extends Sniffed {
   readonly path: string;
   readonly from: number;
   readonly to: number;
+  readonly states: readonly LexicalState[];
 }
 
 export interface PartRead {

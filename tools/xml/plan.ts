@@ -1,7 +1,7 @@
 import type { Start } from '../../engines/xml/cut.ts';
 import type { Sniffed } from '../../engines/xml/encoding.ts';
 import { cutOf, Resolver } from '../../engines/xml/resolve.ts';
-import type { RangeSummary } from '../../engines/xml/summary.ts';
+import type { LexicalState, RangeSummary } from '../../engines/xml/summary.ts';
 import type { ReadPart, ScanPart } from './part.ts';
 
 /** A file to read; `splits` when it is plain and its beginning can be read. */
@@ -23,6 +23,7 @@ export class FilePlan {
   readonly #summaries = new Map<number, RangeSummary>();
   readonly #scans: number;
   #scansGiven = 0;
+  readonly #rescans: ScanPart[] = [];
   #resolved = 0;
   #start: Start | undefined;
   readonly #ready: ReadPart[] = [];
@@ -43,11 +44,16 @@ export class FilePlan {
     return this.#ready.shift();
   }
 
+  /** Nearly all ranges begin in content: one that does not is scanned again when that is known. */
   takeScan(): ScanPart | undefined {
-    const { path, splits } = this.#file;
-    if (this.#scansGiven === this.#scans || splits === undefined) return undefined;
-    const from = this.#scansGiven++ * this.#rangeBytes;
-    return { path, ...splits, from, to: from + this.#rangeBytes };
+    const again = this.#rescans.shift();
+    if (again !== undefined) return again;
+    return this.#scansGiven === this.#scans ? undefined : this.#scanOf(this.#scansGiven++, 'content');
+  }
+
+  #scanOf(index: number, state: LexicalState): ScanPart {
+    const from = index * this.#rangeBytes;
+    return { path: this.#file.path, ...this.#file.splits!, from, to: from + this.#rangeBytes, states: [state] };
   }
 
   scanned(summary: RangeSummary): void {
@@ -55,7 +61,12 @@ export class FilePlan {
     for (;;) {
       const next = this.#summaries.get(this.#resolved);
       if (next === undefined) return;
-      this.#summaries.delete(this.#resolved++);
+      this.#summaries.delete(this.#resolved);
+      if (!next.states!.includes(this.#resolver.state)) {
+        this.#rescans.push(this.#scanOf(this.#resolved, this.#resolver.state));
+        return;
+      }
+      this.#resolved++;
       const start = this.#resolver.add(next);
       if (start !== undefined) {
         if (this.#start !== undefined) this.#add(this.#start, start);

@@ -37,7 +37,9 @@ export class Team {
     this.#next = next;
     this.#workers = Array.from({ length: threads }, () => {
       const workerData = { compiled: getCompileCacheDir(), question };
-      return new Worker(new URL('./worker.mjs', import.meta.url), { workerData }).on('error', failed);
+      // Records live shortly: with room for more of them, fewer survive to be copied.
+      const resourceLimits = { maxYoungGenerationSizeMb: 64 };
+      return new Worker(new URL('./worker.mjs', import.meta.url), { workerData, resourceLimits }).on('error', failed);
     });
     this.#idle = new Set(this.#workers);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { summaryCharsMax } from '../../../engines/xml/limits.ts';
 import { resolve } from '../../../engines/xml/resolve.ts';
+import { RangeScanner } from '../../../engines/xml/scan.ts';
 import { read, scan, split } from './split.ts';
 
 const tag = 'item';
@@ -45,6 +46,16 @@ describe('the summary of a range', () => {
     expect(resolve([scan(file, tag, 0, at), summary], file.length)).toHaveLength(2);
     const cuts = split(file, tag, [at, at + 100_000, at + 3_000_000]);
     expect(cuts.flatMap((cut) => read(file, tag, cut))).toEqual(records);
+  });
+
+  it('of a range scanned in one state only is refused in another', () => {
+    const file = Buffer.from('<r><!-- <item/> --><item/></r>');
+    const options = { tag, encoding: 'UTF-8', from: 8, to: file.length, states: ['content'] } as const;
+    const scanner = new RangeScanner(options);
+    scanner.push(file.subarray(8));
+    const summary = scanner.finish();
+    expect(Object.keys(summary.lanes)).toEqual(['content']);
+    expect(() => resolve([scan(file, tag, 0, 8), summary], file.length)).toThrow('begins in state comment');
   });
 
   it('is refused out of order, and for a range without a byte', () => {

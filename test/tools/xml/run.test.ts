@@ -51,6 +51,19 @@ describe('lines of JSON', () => {
     expect(report).toEqual({ files: 3, bytes, records: 6001 });
   });
 
+  it('are those of a DOM where whole ranges lie in a comment, in CDATA or in an instruction', async () => {
+    const filling = '<item>not one</item></r>\n'.repeat(3000);
+    const tricky =
+      `<r><item>1</item><!-- ${filling} --><item>2</item><item><![CDATA[${filling}]]></item><?x ${filling} ?>` +
+      `${'<item>3</item>'.repeat(3000)}</r>`;
+    const file = join(scratch({ 'a.xml': tricky }), 'a.xml');
+    const expected = domRecords(tricky, tag).map((element) => `${JSON.stringify(toJson(element))}\n`);
+    for (const threads of [1, 2]) {
+      const { text: read } = await run({ files: [file], tag, threads, rangeBytes });
+      expect(read === expected.join(''), `${threads} threads`).toBe(true);
+    }
+  });
+
   it('come out of gzip and zstd too', async () => {
     const directory = scratch();
     const [gzip, zstd] = [join(directory, 'a.xml.gz'), join(directory, 'a.xml.zst')];
