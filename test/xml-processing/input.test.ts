@@ -42,6 +42,19 @@ const loadBody = nearly({
   rangeBytes: fc.constantFrom(0, 65_536, 65_537, 131_072, 2 ** 30, -65_536, Number.NaN),
   oneWorkerBytesMax: fc.constantFrom(0, 1, -1, 0.5, 2 ** 24, 2 ** 24 + 1),
 });
+/** One that must be taken: the reverse of refusing too little is refusing too much. */
+const goodBody = fc.record(
+  {
+    key: fc.constantFrom('documents/a.xml', 'documents/2026/b c.xml'),
+    versionId: fc.constantFrom('null', 'v1'),
+    tag: fc.constantFrom('offer', 'shop:offer', 'größe'),
+    sum: fc.constantFrom('price', 'a/b', 'a/@b'),
+    by: fc.constantFrom('@id', 'category'),
+    rangeBytes: fc.constantFrom(65_536, 131_072),
+    oneWorkerBytesMax: fc.constantFrom(0, 1, 2 ** 24),
+  },
+  { requiredKeys: ['key', 'tag'] },
+);
 const loadId = '0123456789abcdef0123456789abcdef';
 const itemBody = nearly({
   loadId: fc.constantFrom(loadId, loadId.toUpperCase(), `${loadId}0`, '../../etc', ''),
@@ -64,7 +77,7 @@ function outcomeOf<T>(parse: () => T): T | string {
 
 describe('the input of a load', () => {
   let accepted = 0;
-  test.prop([fc.oneof(loadBody, anything)], { numRuns: 10_000 })(
+  test.prop([fc.oneof(loadBody, anything, goodBody)], { numRuns: 10_000 })(
     'is a request that the engine takes, or a refusal that says why, whatever it is',
     (body) => {
       const request = outcomeOf(() => parseLoadInput(body));
@@ -79,7 +92,11 @@ describe('the input of a load', () => {
   );
 
   it('was taken often enough to mean something', () => {
-    expect(accepted).toBeGreaterThan(5);
+    expect(accepted).toBeGreaterThan(1000);
+  });
+
+  test.prop([goodBody])('is taken when nothing is wrong with it', (body) => {
+    expect(parseLoadInput(body)).toMatchObject(body);
   });
 
   it('is taken as a person gives it, with the safe choice for what is left out', () => {
