@@ -53,11 +53,15 @@ interface Internals {
   on(event: 'xmldecl', handler: (declaration: { version?: string }) => void): void;
   fail(message: string): this;
   captureNameChars(): number;
+  sBegin(): void;
   sText(): void;
   sOpenWaka(): void;
   sOpenTag(): void;
   sDoctype(): void;
   sEntity(): void;
+  sPIRest(): void;
+  sPIEnding(): void;
+  getCode(): number;
   openTag(): void;
   openSelfClosingTag(): void;
   closeTag(): void;
@@ -70,6 +74,7 @@ const Saxes = SaxesParser as unknown as new (options: SaxesOptions) => Internals
 const state = {
   beginWhitespace: 1,
   text: 13,
+  instructionEnding: 26,
   openTag: 34,
   openTagSlash: 35,
   attrib: 36,
@@ -120,6 +125,9 @@ export class Parser extends Saxes {
       if (version === '1.1') events.fail('XML version 1.1 is not supported: declare 1.0, or convert the file', 'token');
     });
   }
+
+  /** Whether the instruction’s name ended with a `?`. */
+  #isBareInstruction = false;
 
   /** The code units of the chunk about to be written, and a 0: arrays are read several times faster than strings. */
   codes: Uint16Array = new Uint16Array(1);
@@ -241,8 +249,8 @@ export class Parser extends Saxes {
         code = codes[++i]!;
       }
       if (code !== q || i - valueFrom > textCharsMax) return false;
+      if (count === attributesMax || attributes[key] !== undefined) return false;
       if (count++ === 0) attributes = new Bare();
-      else if (count > attributesMax || attributes[key] !== undefined) return false;
       attributes[key] = chunk.slice(valueFrom, i);
       code = codes[++i]!;
     }
@@ -381,14 +389,33 @@ export class Parser extends Saxes {
     super.sEntity();
   }
 
+  /** No byte order mark is skipped: the decoder has taken the one that there may be. */
+  override sBegin(): void {
+    this.state = state.beginWhitespace;
+  }
+
+  override sPIRest(): void {
+    super.sPIRest();
+    this.#isBareInstruction = this.state === state.instructionEnding;
+  }
+
+  /** A name and `?` are followed by `>`, where saxes goes on to any `?>` (XML 1.0, production 16). */
+  override sPIEnding(): void {
+    if (this.#isBareInstruction && this.chunk.charCodeAt(this.i) !== greater) {
+      this.getCode();
+      this.#events.fail('a ? stands behind the name of a processing instruction: put a space before it', 'character');
+    }
+    super.sPIEnding();
+  }
+
   override sDoctype(): never {
     return this.#events.fail('DOCTYPE is refused, and with it entities: take the declaration away', 'token');
   }
 }
 
-/** Those of names and numbers; saxes looks at them more closely. */
+/** Those of names and numbers; saxes looks at them more closely, but for those that are none: U+FFFE and U+FFFF. */
 function isReferenceCharacter(code: number): boolean {
-  return code >= 128 || nameCharacters[code] !== 0 || code === 0x23;
+  return code >= 128 ? code < 0xfffe : nameCharacters[code] !== 0 || code === 0x23;
 }
 
 /** Index after the ASCII name that begins at `from`; `from` itself where none does. */

@@ -35,6 +35,8 @@ const wordings: Readonly<Record<string, ((character: string) => string) | undefi
       'a reference to an undefined entity: only amp, lt, gt, quot, apos and character numbers are known',
     'malformed character entity.': () => 'a reference to a character that may stand in no XML document: take it away',
     'incorrect syntax.': () => '<! begins neither a comment nor CDATA: write &lt; for a plain <',
+    'inappropriately located doctype declaration.': () =>
+      'DOCTYPE is refused, and with it entities: take the declaration away',
     'malformed comment.': () => '-- stands inside a comment: take it away',
     'text data outside of root node.': () => 'text outside the root element: take it away, or put it inside',
     'documents may contain only one root.': () => 'a second root element: put both inside another one',

@@ -48,6 +48,10 @@ const faults: readonly (readonly [what: string, document: string, message: strin
   ['XML 1.1', '^<?xml version="1.1"?><r/>', 'XML version 1.1 is not supported'],
   ['a DOCTYPE', '<!-- a -->\n^<!DOCTYPE r><r/>', 'DOCTYPE is refused'],
   ['an entity bomb', '^<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><r>&b;</r>', 'DOCTYPE is refused'],
+  ['a DOCTYPE inside', '<r><!DOCTYP^E r></r>', 'DOCTYPE is refused'],
+  ['a ? behind an instruction’s name', '<r><?a?^b?></r>', 'a ? stands behind the name of a processing instruction'],
+  ['two ? behind an instruction’s name', '<r><?a?^?></r>', 'a ? stands behind the name of a processing instruction'],
+  ['a reference to what is no character', '<r>&a^\uffff;</r>', 'no reference'],
   ['something else behind <!', '<r><!ELEMEN^T a></r>', '<! begins neither a comment nor CDATA'],
   ['a / that is not the end', '<r/^ >', 'a / inside a tag that does not end there'],
 ];
@@ -68,6 +72,15 @@ describe('a malformed document', () => {
       expect(error, encoding).toMatchObject(place);
       expect(error!.message).toContain(message);
       for (const pushBytes of [1, 2, 3]) expect(errorOf(file, 'item', [], { pushBytes })).toEqual(error);
+    }
+  });
+
+  it('is refused for a second byte order mark, which is a character as any other', () => {
+    for (const encoding of ['UTF-8', 'UTF-16LE', 'UTF-16BE'] as const) {
+      const file = encode('\ufeff<r/>', encoding, true);
+      const error = errorOf(file, 'item', []);
+      expect(error).toMatchObject({ line: 1, column: 2, byte: encode('\ufeff', encoding, true).length });
+      expect(error!.message).toContain('text outside the root element');
     }
   });
 
