@@ -56,16 +56,30 @@ describe('a limit', () => {
   it.each<[what: string, allowed: string, tooMuch: string, message: string]>([
     ['of depth', '<r><a><b/></a></r>', '<r><a><b><c/></b></a></r>', 'deeper than 3'],
     ['of attributes', '<r a="" b=""/>', '<r a="" b="" c=""/>', 'more than 2 attributes'],
+    ['of attributes inside', '<r><c a="" b=""/></r>', '<r><c a="" b="" c=""/></r>', 'more than 2 attributes'],
     ['of a name', '<abcde/>', '<abcdef/>', 'a name is longer than 5'],
+    ['of a name inside', '<r><abcde/></r>', '<r><abcdef/></r>', 'a name is longer than 5'],
+    ['of a long name inside', '<r><abcde/></r>', '<r><abcdefghi/></r>', 'a name is longer than 5'],
     ['of an attribute’s name', '<r abcde=""/>', '<r abcdef=""/>', 'a name is longer than 5'],
+    ['of an attribute’s name inside', '<r><c abcde=""/></r>', '<r><c abcdef=""/></r>', 'a name is longer than 5'],
+    ['of an end tag’s name', '<abcde></abcde>', '<a></abcdef>', 'a name is longer than 5'],
     ['of a text', '<r>0123456789</r>', '<r>0123456789a</r>', 'longer than 10'],
     ['of a value', '<r a="0123456789"/>', '<r a="0123456789a"/>', 'longer than 10'],
+    ['of a value inside', '<r><c a="0123456789"/></r>', '<r><c a="0123456789a"/></r>', 'longer than 10'],
+    ['of a value with references', '<r a="012345678&amp;"/>', '<r a="0123456789&amp;"/>', 'longer than 10'],
     ['of a text with references', '<r>012345678&amp;</r>', '<r>0123456789&amp;</r>', 'longer than 10'],
     ['of CDATA', '<r><![CDATA[0123456789]]></r>', '<r><![CDATA[0123456789a]]></r>', 'longer than 10'],
     ['of a record', `<item>${'<a/>'.repeat(11)} </item>`, `<item>${'<a/>'.repeat(12)}</item>`, 'longer than 60'],
   ])('%s is met exactly', (_, allowed, tooMuch, message) => {
     expect(refused(allowed)).toBeUndefined();
     expect(refused(tooMuch)).toContain(message);
+  });
+
+  it('of none allows none', () => {
+    const none = (text: string) => errorOf(Buffer.from(text), 'item', [], { limits: { attributesMax: 0 } })?.message;
+    expect(none('<r><c/></r>')).toBeUndefined();
+    expect(none('<r a=""/>')).toContain('more than 0 attributes');
+    expect(none('<r><c a=""/></r>')).toContain('more than 0 attributes');
   });
 
   it('is met at the same place wherever the file is split and however it is read', () => {
