@@ -69,7 +69,7 @@ describe('a limit', () => {
     ['of a value with references', '<r a="012345678&amp;"/>', '<r a="0123456789&amp;"/>', 'longer than 10'],
     ['of a text with references', '<r>012345678&amp;</r>', '<r>0123456789&amp;</r>', 'longer than 10'],
     ['of CDATA', '<r><![CDATA[0123456789]]></r>', '<r><![CDATA[0123456789a]]></r>', 'longer than 10'],
-    ['of a record', `<item>${'<a/>'.repeat(11)} </item>`, `<item>${'<a/>'.repeat(12)}</item>`, 'longer than 60'],
+    ['of a record', `<item>${'<a/>'.repeat(11)}   </item>`, `<item>${'<a/>'.repeat(12)}</item>`, 'longer than 60'],
   ])('%s is met exactly', (_, allowed, tooMuch, message) => {
     expect(refused(allowed)).toBeUndefined();
     expect(refused(tooMuch)).toContain(message);
