@@ -22,6 +22,8 @@ export interface DataOptions {
   /** `uuid`: version 4. `string`: `acme/` and 32 digits, a dot and 1 to 9 more, 39 to 47 bytes. */
   readonly ids: 'uuid' | 'string';
   readonly format: 'plain' | 'gzip' | 'zstd';
+  /** Nothing but successes, once each, in short lines: where there must be room on the disk for many IDs. */
+  readonly isLean?: boolean;
   readonly seed: number;
 }
 
@@ -55,8 +57,9 @@ const dayMs = 86_400_000;
  * stands in a whole success line. The same options give the same bytes.
  */
 export function makeData(root: string, options: DataOptions): Data {
-  const { lines, signed, servers, ids, format, seed } = options;
-  const directory = join(root, ['log-diff', ids, format, lines, signed, servers, seed].join('-'));
+  const { lines, signed, servers, ids, format, isLean = false, seed } = options;
+  const names = ['log-diff', ids, format, ...(isLean ? ['lean'] : []), lines, signed, servers, seed];
+  const directory = join(root, names.join('-'));
   const description = join(directory, 'data.json');
   if (!existsSync(description)) {
     rmSync(directory, { recursive: true, force: true });
@@ -155,7 +158,7 @@ class LogWriter {
 }
 
 function write(directory: string, options: DataOptions): Pick<Data, 'answer' | 'lines' | 'bytes' | 'missed'> {
-  const { lines, signed, servers, ids, format } = options;
+  const { lines, signed, servers, ids, format, isLean = false } = options;
   const seed = Math.imul(options.seed, 0x9e3779b1) >>> 0;
   const writeId = idWriter(ids, seed);
   const isMissed = (n: number): boolean => mix(n + 0xabcdef) % 1000 < missedRate;
@@ -182,7 +185,9 @@ function write(directory: string, options: DataOptions): Pick<Data, 'answer' | '
     (_, i) => new LogWriter(join(directory, 'logs'), `web-${String(i).padStart(3, '0')}`, format),
   );
   // Successes visit all known and foreign IDs in steps of the golden section, so in an order of no pattern.
-  const foreign = Math.max(0, Math.round(lines * successRate * (1 - duplicateRate) - signed * (1 - missedRate / 1000)));
+  const foreign = isLean
+    ? 0
+    : Math.max(0, Math.round(lines * successRate * (1 - duplicateRate) - signed * (1 - missedRate / 1000)));
   const known = signed + foreign;
   let step = Math.floor(known * 0.6180339) | 1;
   while (greatestCommonDivisor(step, known) !== 1) step += 2;
@@ -206,7 +211,7 @@ function write(directory: string, options: DataOptions): Pick<Data, 'answer' | '
     head(log, line);
     log.text(' INFO notification.sent doc=');
     log.at += writeId(n, log.buffer, log.at);
-    log.text(` user=${h % 1_000_000} latency_ms=${(h >>> 8) % 400}\n`);
+    log.text(isLean ? '\n' : ` user=${h % 1_000_000} latency_ms=${(h >>> 8) % 400}\n`);
   };
   /** A line that carries an ID and is no success. */
   const other = (log: LogWriter, line: number, h: number, h2: number): void => {
@@ -261,12 +266,12 @@ function write(directory: string, options: DataOptions): Pick<Data, 'answer' | '
   for (; ; line++) {
     const [h, h2] = [mix(line ^ 0x51ed270b ^ seed), mix(line + 0x7f4a7c15)];
     const log = logs[h2 % servers]!;
-    const dice = h % 10_000;
+    const dice = isLean ? 10_000 : h % 10_000;
     if (dice < 3000) other(log, line, h, h2);
     else if (dice === 3000) {
       if (!damaged(log, line, h, h2)) break;
     } else {
-      const isDuplicate = sent > 1000 && ((h >>> 3) % 100) / 100 < duplicateRate;
+      const isDuplicate = !isLean && sent > 1000 && ((h >>> 3) % 100) / 100 < duplicateRate;
       const n = isDuplicate ? recent[(h2 >>> 4) % Math.min(sent, recent.length)]! : next();
       if (n === -1) break;
       if (!isDuplicate) recent[sent++ % recent.length] = n;

@@ -235,6 +235,7 @@ export function parseIds(from: usize, end: usize): usize {
   const keysEnd = keys + (<usize>batchMax << 4);
   let seen: u32 = 0;
   idsRead = 0;
+  makeSet(occursInA, occursSet());
   while (p < end) {
     if (keysWanted && p + 37 <= end && load<u8>(p, 36) == 10 && parseUuid(p, key, false)) {
       hasKeys = true;
@@ -242,8 +243,7 @@ export function parseIds(from: usize, end: usize): usize {
       if (key == keysEnd) { scatterKeys(keys, batchMax); key = keys; }
       continue;
     }
-    let q = p;
-    while (load<u8>(q) != 10) q++;
+    const q = nextLineEnd(p);
     const bytes = <u32>(q - p) - <u32>(q > p && load<u8>(q - 1) == 13);
     if (bytes > 256) break;
     if (bytes > 0) {
@@ -253,7 +253,7 @@ export function parseIds(from: usize, end: usize): usize {
         key += 16;
         if (key == keysEnd) { scatterKeys(keys, batchMax); key = keys; }
       } else {
-        noteShape(p, bytes);
+        if (!mayBeInA(p, bytes)) { noteShape(p, bytes); makeSet(occursInA, occursSet()); }
         scatterText(p, bytes);
       }
     }
@@ -307,6 +307,7 @@ export function scanLog(from: usize, end: usize): usize {
   const keysEnd = keys + (<usize>batchMax << 4), textsEnd = texts + (<usize>batchMax << 3), linesEnd = lines + (<usize>batchMax << 3);
   const uuids = keysWanted && uuidMode != never, runs = uuidMode != always, behind = behindUuid;
   let seen: u32 = 0, matched: u32 = 0;
+  if (runs) { makeSet(endsIdOrLine, endsSet()); makeSet(occursInA, occursSet()); }
   // Where the line begins that is being looked at, and up to where its markers are dealt with.
   let lineStart = from, done = from;
   // Of the line's ID, which the next marker takes back if it stands in the same line: 0 none, 1 a key, 2 a text, 3 nobody's.
@@ -349,16 +350,14 @@ export function scanLog(from: usize, end: usize): usize {
               key += 16;
               done = id + 36;
             } else if (runs) {
-              // Its end, and on the way whether all its bytes occur in A.
-              let q = id, all: u32 = occursInA;
-              for (let c = <u32>load<u8>(classes + load<u8>(q)); (c & endsIdOrLine) == 0; c = <u32>load<u8>(classes + load<u8>(++q))) all &= c;
+              let q = nextInSet(id, endsSet());
               const cr = load<u8>(q) == 10 && q > id && load<u8>(q - 1) == 13;
               if (cr) q--;
               const bytes = <u32>(q - id);
               if (bytes >= idBytesMin && bytes <= idBytesMax && mayFollow(q, followsId)) {
                 taken = 3;
                 done = q;
-                if (cr ? mayBeInA(id, bytes) : all != 0 && load<u8>(lengths + bytes) != 0) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; taken = 2; }
+                if (mayBeInA(id, bytes)) { store<u32>(text, <u32>id); store<u32>(text, bytes, 4); text += 8; taken = 2; }
               }
             }
           }
@@ -443,11 +442,49 @@ function scatterTexts(n: u32): void {
 }
 // @ts-ignore: decorator
 @inline function same16(a: usize, b: usize): bool { return i8x16.all_true(i8x16.eq(v128.load(a), v128.load(b))); }
-/** Whether A has an ID of this length and of these bytes, in either case: if not, the text is nobody's. */
+/** Whether A has an ID of this length and of these bytes, in either case: if not, the text is nobody's. Reads up to 15 bytes past it. */
 function mayBeInA(at: usize, bytes: u32): bool {
   if (load<u8>(lengths + bytes) == 0) return false;
-  for (let i: u32 = 0; i < bytes; i++) if ((load<u8>(classes + load<u8>(at + i)) & occursInA) == 0) return false;
-  return true;
+  const set = occursSet();
+  let i: u32 = 0;
+  for (; i + 16 <= bytes; i += 16) if (inSet(at + i, set) != 0xffff) return false;
+  return (~inSet(at + i, set) & ((<u32>1 << (bytes - i)) - 1)) == 0;
+}
+
+// ---- sets of bytes -------------------------------------------------------------------------------------------------
+//
+// 32 bytes, so that 16 bytes are looked up at once: byte h * 16 + l is in the set if bit h & 7 is set in the l-th byte of
+// the first half (h < 8) or of the second.
+
+// @ts-ignore: decorator
+@inline function endsSet(): usize { return scratch + 49152; }
+// @ts-ignore: decorator
+@inline function occursSet(): usize { return scratch + 49152 + 32; }
+const bitOfHigh: v128 = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
+
+/** Writes the set of the bytes whose class has this bit. */
+function makeSet(bit: u32, set: usize): void {
+  v128.store(set, i64x2.splat(0)); v128.store(set, i64x2.splat(0), 16);
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    const at = set + (<usize>(byte >> 7) << 4) + (byte & 15);
+    if ((<u32>load<u8>(classes + byte) & bit) != 0) store<u8>(at, load<u8>(at) | <u8>(<u32>1 << ((byte >> 4) & 7)));
+  }
+}
+/** Bit i: the byte at `at` + i is in the set. */
+// @ts-ignore: decorator
+@inline function inSet(at: usize, set: usize): u32 {
+  const v = v128.load(at), low = v128.and(v, i8x16.splat(15)), bit = i8x16.swizzle(bitOfHigh, i8x16.shr_u(v, 4));
+  const row = v128.bitselect(i8x16.swizzle(v128.load(set, 16), low), i8x16.swizzle(v128.load(set), low), i8x16.shr_s(v, 7));
+  return <u32>i8x16.bitmask(i8x16.eq(v128.and(row, bit), bit));
+}
+/** Where the next byte stands that is in the set, which must be ahead. */
+// @ts-ignore: decorator
+@inline function nextInSet(from: usize, set: usize): usize {
+  for (let p = from; ; p += 16) {
+    const m = inSet(p, set);
+    if (m != 0) return p + <usize>ctz(m);
+  }
+  return 0;
 }
 
 // ---- B: how far a log reaches --------------------------------------------------------------------------------------

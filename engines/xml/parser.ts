@@ -94,6 +94,33 @@ const nameCharacters = Uint8Array.from({ length: 128 }, (_, code) => {
   return /[A-Za-z_:]/.test(character) ? nameStart : /[0-9.-]/.test(character) ? nameStart - 1 : 0;
 });
 
+const kinds = { plain: 0, lineEnd: 1, less: 2, reference: 3, other: 4 } as const;
+
+/** What each code unit is in a text: `other` is left to saxes. */
+const textKinds = Uint8Array.from({ length: 0x1_0000 }, (_, code) => {
+  if (code === 10) return kinds.lineEnd;
+  if (code === less) return kinds.less;
+  if (code === amp) return kinds.reference;
+  const isPlain = (code >= space && code < surrogates && code !== bracket) || code === tab;
+  return isPlain ? kinds.plain : kinds.other;
+});
+
+interface Reference {
+  readonly character: string;
+  /** With its `&` and `;`. */
+  readonly length: number;
+  readonly codes: readonly number[];
+}
+
+/** The five that need no declaration (XML 1.0, 4.6). */
+const references: readonly Reference[] = Object.entries({ amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }).map(
+  ([name, character]) => ({
+    character,
+    length: name.length + 2,
+    codes: Array.from(`${name};`, (letter) => letter.charCodeAt(0)),
+  }),
+);
+
 const noAttributes: Record<string, string> = Object.freeze(new Bare<string>());
 const noChildren: OpenElement['children'] = Object.freeze([]) as unknown as OpenElement['children'];
 
@@ -189,24 +216,37 @@ export class Parser extends Saxes {
     const { chunk, codes, tags } = this;
     if (tags.length === 0 || this.text.length > 0 || this.forbiddenState !== 0) return super.sText();
     for (;;) {
-      const start = this.i;
+      let start = this.i;
       let i = start;
       let lines = 0;
       let lineStart = start - this.column;
-      let code = codes[i]!;
-      while (code !== less) {
-        if (code === 10) {
+      let text = '';
+      for (let kind = textKinds[codes[i]!]!; kind !== kinds.less; kind = textKinds[codes[i]!]!) {
+        if (kind === kinds.plain) i++;
+        else if (kind === kinds.lineEnd) {
           lines++;
-          lineStart = i + 1;
-        } else if ((!(code >= space && code < surrogates) && code !== tab) || code === amp || code === bracket) {
-          return super.sText();
+          lineStart = ++i;
+        } else {
+          const reference = kind === kinds.reference ? predefined(codes, i + 1) : undefined;
+          if (reference !== undefined) {
+            text += chunk.slice(start, i) + reference.character;
+            i += reference.length;
+            start = i;
+            continue;
+          }
+          if (text === '') return super.sText();
+          break;
         }
-        code = codes[++i]!;
       }
+      text = text === '' ? chunk.slice(start, i) : text + chunk.slice(start, i);
       this.line += lines;
       this.column = i - lineStart;
       this.i = i;
-      if (i > start) this.#text(chunk.slice(start, i));
+      if (codes[i] !== less) {
+        this.text = text;
+        return super.sText();
+      }
+      if (text !== '') this.#text(text);
       const isPlain = codes[i + 1] === slash ? this.#plainEndTag() : this.#plainStartTag();
       if (!isPlain) return super.sText();
       if (tags.length === 0) return;
@@ -411,6 +451,11 @@ export class Parser extends Saxes {
   override sDoctype(): never {
     return this.#events.fail('DOCTYPE is refused, and with it entities: take the declaration away', 'token');
   }
+}
+
+/** The predefined reference whose name begins at an index; undefined when none does, or not all of it is there. */
+function predefined(text: Uint16Array, from: number): Reference | undefined {
+  return references.find(({ codes }) => codes.every((code, i) => text[from + i] === code));
 }
 
 /** Those of names and numbers; saxes looks at them more closely, but for those that are none: U+FFFE and U+FFFF. */

@@ -91,19 +91,27 @@ export async function* readPart(
   };
 }
 
-/** Scans a range, and what its last token needs of the bytes behind it. Throws what reading a file throws. */
-export function scanPart({ path, ...range }: ScanPart, { tag }: Question): RangeSummary {
+/**
+ * Scans a range, and what its last token needs of the bytes behind it. Undefined when it cannot be read: whoever reads
+ * it says why.
+ */
+export function scanPart({ path, ...range }: ScanPart, { tag }: Question): RangeSummary | undefined {
   const scanner = new RangeScanner({ tag, ...range });
   const buffer = Buffer.allocUnsafeSlow(readBytes);
-  const file = openSync(path, 'r');
   try {
-    for (let at = range.from; ;) {
-      const read = readSync(file, buffer, 0, Math.min(readBytes, Math.max(range.to - at, 0) + 4096), at);
-      at += read;
-      if (read === 0 || !scanner.push(buffer.subarray(0, read))) return scanner.finish();
+    const file = openSync(path, 'r');
+    try {
+      for (let at = range.from; ;) {
+        const read = readSync(file, buffer, 0, Math.min(readBytes, Math.max(range.to - at, 0) + 4096), at);
+        at += read;
+        if (read === 0 || !scanner.push(buffer.subarray(0, read))) return scanner.finish();
+      }
+    } finally {
+      closeSync(file);
     }
-  } finally {
-    closeSync(file);
+  } catch (error) {
+    if (isSystemError(error)) return undefined;
+    throw error;
   }
 }
 

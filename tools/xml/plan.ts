@@ -57,6 +57,7 @@ export class FilePlan {
   }
 
   scanned(summary: RangeSummary): void {
+    if (this.#isComplete) return;
     this.#summaries.set(summary.from / this.#rangeBytes, summary);
     for (;;) {
       const next = this.#summaries.get(this.#resolved);
@@ -77,6 +78,16 @@ export class FilePlan {
         this.#isComplete = true;
       }
     }
+  }
+
+  /** A range cannot be read: what is left of the file is one part, whose reader meets the reason in its turn. */
+  unscanned(): void {
+    if (this.#isComplete) return;
+    this.#scansGiven = this.#scans;
+    this.#rescans.length = 0;
+    if (this.#start === undefined) this.#ready.push({ path: this.#file.path });
+    else this.#add(this.#start, undefined);
+    this.#isComplete = true;
   }
 
   /** All parts are taken. */

@@ -146,8 +146,9 @@ async function* onThreads(
       if (part !== undefined) return readTask(part);
       const scan = plan.takeScan();
       if (scan !== undefined) {
-        const done = (summary: RangeSummary): void => {
-          plan.scanned(summary);
+        const done = (summary: RangeSummary | undefined): void => {
+          if (summary) plan.scanned(summary);
+          else plan.unscanned();
           onChange();
         };
         return { scan, done };

@@ -9,7 +9,10 @@ export type Request =
   /** So many bytes of its blocks are written. */
   | { readonly written: number };
 
-export type Reply = { readonly block: Uint8Array } | { readonly read: PartRead } | { readonly summary: RangeSummary };
+export type Reply =
+  | { readonly block: Uint8Array }
+  | { readonly read: PartRead }
+  | { readonly summary: RangeSummary | undefined };
 
 /** What a thread is to do, and whom it tells. */
 export type Task = ReadTask | ScanTask;
@@ -23,7 +26,8 @@ export interface ReadTask {
 
 export interface ScanTask {
   readonly scan: ScanPart;
-  done(summary: RangeSummary): void;
+  /** Undefined when the range cannot be read. */
+  done(summary: RangeSummary | undefined): void;
 }
 
 /** Threads that take the next task when they have done one. */

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { latin1, latin1Bytes } from '../../../engines/log-diff/bytes.ts';
-import { LongIdError } from '../../../engines/log-diff/feed.ts';
+import { IdFeed, LogFeed, LongIdError } from '../../../engines/log-diff/feed.ts';
 import { compilePattern, defaultPattern, type LogPattern } from '../../../engines/log-diff/pattern.ts';
+import { emptyStats } from '../../../engines/log-diff/scan.ts';
 import { compileCore, compiledFile } from '../../../tools/engine/build.ts';
 import { read } from '../../house/files.ts';
-import { cores, difference } from './difference.ts';
+import { cores, coreWithBlocks, difference, feed } from './difference.ts';
 import { randomFrom } from './random.ts';
 
 const nil = '00000000-0000-0000-0000-000000000000';
@@ -240,6 +241,26 @@ describe.each(Object.entries(cores))('A - B in %s', (_, CoreClass) => {
     const result = difference(CoreClass, input, { partitionBits: 2, inputBytes: 65_536, blockBytes: 32_768 });
     expect(result.missed).toEqual(ids.filter((id) => !names.has(id)).sort());
     expect(result).toMatchObject({ signed: ids.length, ids: ids.length });
+  });
+
+  it.each([1, 15, 16, 17, 32, 47, 256])('keeps of a log no ID of %i bytes with a byte that A lacks', (bytes) => {
+    const id = 'aé'.repeat(bytes).slice(0, bytes);
+    const others = Array.from(id, (_, i) =>
+      ['b', '\xff', '\x6a', 'H'].map((byte) => id.slice(0, i) + byte + id.slice(i + 1)),
+    );
+    const blocks = coreWithBlocks(CoreClass, {
+      literal: defaultPattern.literal!,
+      inputBytes: 65_536,
+      blockBytes: 4096,
+    });
+    const [signed, log] = [new IdFeed(blocks.core), new LogFeed(blocks.core, defaultPattern, emptyStats())];
+    feed(signed, `${id}\n`);
+    blocks.core.flush();
+    blocks.side = 'logged';
+    for (const ids of others) feed(log, ids.map((other) => `notification.sent doc=${other}\n`).join(''));
+    feed(log, `notification.sent doc=${id}\nnotification.sent doc=${id} ms=1\r\n`);
+    blocks.core.flush();
+    expect(blocks.of(0).logged.texts.map((block) => block.bytes)).toEqual([2 * (bytes + 1)]);
   });
 
   it('names the line of an ID that is too long', () => {

@@ -117,7 +117,8 @@ function checkFound(core: Core, { signed, logged }: PartitionBlocks, { lines, fo
   }
 }
 
-function feed(into: IdFeed | LogFeed, text: string, pieceBytes: number): void {
+/** Gives a text, one character a byte, in pieces of so many bytes. */
+export function feed(into: IdFeed | LogFeed, text: string, pieceBytes = Infinity): void {
   const bytes = latin1Bytes(text);
   for (let at = 0; at < bytes.length;) {
     const room = into.room();

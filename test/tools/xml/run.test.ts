@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -131,6 +131,20 @@ describe('a fault', () => {
       const { text: read, error } = await run({ files: [join(directory, 'file')], tag, threads, rangeBytes });
       expect({ read, error }).toEqual({ read: expect.any(String), error: expect.stringContaining(message) });
     }
+  });
+
+  it('in reading is named in its turn, where a scan meets it first', async () => {
+    const directory = scratch({ 'a.xml': Buffer.from(text), 'b.xml': Buffer.from(text) });
+    const [first, second] = [join(directory, 'a.xml'), join(directory, 'b.xml')];
+    const reading = readXml({ files: [first, second], tag, threads: 2, rangeBytes });
+    // Parts of the first file wait for what is read here: the second one's turn has not come.
+    let read = Buffer.from((await reading.next()).value as Uint8Array).toString();
+    rmSync(second);
+    const rest = async (): Promise<void> => {
+      for await (const block of reading) read += Buffer.from(block).toString();
+    };
+    await expect(rest()).rejects.toThrow(`cannot read ${second}: ENOENT`);
+    expect(read === lines).toBe(true);
   });
 
   it('of too many groups is the same, whatever the threads', async () => {
