@@ -11,7 +11,10 @@ export interface XmlLimits {
   readonly nameCharsMax: number;
   /** One text between two tags, one attribute's value, one comment, CDATA section or processing instruction. */
   readonly textCharsMax: number;
-  /** One record, from its start tag to its end tag. */
+  /**
+   * What is held at a time: one record, from its start tag to its end tag, the names and attributes of all the elements
+   * around it, and the attributes of one element.
+   */
   readonly recordCharsMax: number;
 }
 

@@ -153,6 +153,8 @@ export class Parser extends Saxes {
     });
   }
 
+  /** In names and values of the start tag’s attributes so far, where saxes reads them. */
+  #attributesChars = 0;
   /** Whether the instruction’s name ended with a `?`. */
   #isBareInstruction = false;
 
@@ -337,6 +339,7 @@ export class Parser extends Saxes {
     if (code === endOfChunk) return;
     this.tag = { name: this.name, attributes: noAttributes, children: noChildren };
     this.name = '';
+    this.#attributesChars = 0;
     this.sawRoot = true;
     if (this.closedRoot) this.fail('documents may contain only one root.');
     if (code === greater) this.openTag();
@@ -348,7 +351,7 @@ export class Parser extends Saxes {
   }
 
   override pushAttribPlain(name: string, value: string): void {
-    const { attributesMax, textCharsMax } = this.#limits;
+    const { attributesMax, recordCharsMax, textCharsMax } = this.#limits;
     if (this.attribList.length === attributesMax) {
       this.#events.fail(
         `an element has more than ${attributesMax} attributes: raise attributesMax if that is meant`,
@@ -356,6 +359,13 @@ export class Parser extends Saxes {
       );
     }
     if (value.length > textCharsMax) this.#long('text');
+    this.#attributesChars += name.length + value.length;
+    if (this.#attributesChars > recordCharsMax) {
+      this.#events.fail(
+        `the attributes of an element are longer than ${recordCharsMax} characters: raise recordCharsMax if that is meant`,
+        'token',
+      );
+    }
     this.attribList.push({ name, value });
   }
 

@@ -26,6 +26,8 @@ export interface ReaderOptions {
 interface Ancestor {
   readonly element: OpenElement;
   readonly up: Ancestor | undefined;
+  /** In names and values, its own and those of the elements around it. */
+  readonly chars: number;
 }
 
 /** Bytes are parsed in pieces that end at multiples of this, so that limits are met at the same place in every cut. */
@@ -186,7 +188,14 @@ export class RecordReader {
       this.#recordFrom = this.#placeOfToken();
       return;
     }
-    this.#ancestors = { element, up: this.#ancestors };
+    const chars = (this.#ancestors?.chars ?? 0) + startTagChars(element);
+    if (chars > this.#limits.recordCharsMax) {
+      this.#fail(
+        `the start tags of the open elements are longer than ${this.#limits.recordCharsMax} characters: raise recordCharsMax if that is meant`,
+        'token',
+      );
+    }
+    this.#ancestors = { element, up: this.#ancestors, chars };
   }
 
   #text(text: string): void {
@@ -261,6 +270,13 @@ export class RecordReader {
     const units = i > 1 && (chunk.charCodeAt(i - 1) & 0xfc00) === 0xdc00 ? 2 : 1;
     throw new XmlError(message, { line, column, byte: this.#byteAt(position - units) });
   }
+}
+
+/** Of what is kept of a tag, not as it is written: the same for one that a cut begins with. */
+function startTagChars({ name, attributes }: OpenElement): number {
+  let chars = name.length;
+  for (const key in attributes) chars += key.length + attributes[key]!.length;
+  return chars;
 }
 
 function startTags(ancestors: Ancestor | undefined): readonly string[] {

@@ -49,6 +49,28 @@ describe('what never ends is refused before it fills the memory', () => {
   });
 });
 
+describe('what is held of open elements', () => {
+  const value = 'v'.repeat(64 * 1024);
+
+  it.each<[what: string, pieces: (i: number) => string, message: string, line: number]>([
+    ['attributes of one', (i) => `${i === 0 ? '<r>\n<a' : ''} a${i}="${value}"`, 'the attributes of an element', 2],
+    ['attributes of a record', (i) => `${i === 0 ? '<r>\n<item' : ''} a${i}="${value}"`, 'the attributes of', 2],
+    ['with references', (i) => `${i === 0 ? '<r>\n<a' : ''} a${i}="${value}&amp;"`, 'the attributes of', 2],
+    ['attributes of many', () => `<a a="${value}">\n`, 'the start tags of the open elements', 16],
+  ])('is refused before it fills the memory: %s', (_, piece, message, line) => {
+    const reader = new RecordReader({ tag: 'item', limits: { recordCharsMax: mega }, onRecord: () => {} });
+    let error: unknown;
+    let pieces = 0;
+    try {
+      while (pieces < 100) reader.push(Buffer.from(piece(pieces++)));
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ line, column: 1, message: expect.stringContaining(message) });
+    expect(pieces).toBeLessThan(18);
+  });
+});
+
 describe('a limit', () => {
   const limits = { depthMax: 3, attributesMax: 2, nameCharsMax: 5, textCharsMax: 10, recordCharsMax: 60 };
   const refused = (text: string): string | undefined => errorOf(Buffer.from(text), 'item', [], { limits })?.message;
@@ -73,6 +95,41 @@ describe('a limit', () => {
   ])('%s is met exactly', (_, allowed, tooMuch, message) => {
     expect(refused(allowed)).toBeUndefined();
     expect(refused(tooMuch)).toContain(message);
+  });
+
+  it.each<[what: string, allowed: string, tooMuch: string, message: string]>([
+    [
+      'of one',
+      '<r><b c="vvvvvvvvvvvvvvvvv"/></r>',
+      '<r><b c="vvvvvvvvvvvvvvvvvv"/></r>',
+      'the start tags of the open elements',
+    ],
+    [
+      'of one beyond ASCII',
+      '<r é="vvvvvvvvvvvvvvvvvv"/>',
+      '<r é="vvvvvvvvvvvvvvvvvvv"/>',
+      'the start tags of the open elements',
+    ],
+    ['of attributes', '<r é="vvvvvvvvvvvvvvvvvv"/>', '<r é="vvvvvvvvvvvvvvvvvvvv"/>', 'the attributes of an element'],
+    [
+      'of many',
+      '<r a="vvvvvvv"><b/><b c="vvvvvvvvv"/></r>',
+      '<r a="vvvvvvv"><b><b c="vvvvvvvvv"/></b></r>',
+      'the start tags',
+    ],
+    [
+      'around records',
+      '<r a="vvvvvvv"><b c="vvvvvvvvv"><item/></b></r>',
+      '<r a="vvvvvvv"><b c="vvvvvvvvvv"/></r>',
+      'the start tags',
+    ],
+  ])('of what is held is met exactly, wherever the file is split: %s', (_, allowed, tooMuch, message) => {
+    const held = { ...limits, textCharsMax: 100, recordCharsMax: 20 };
+    expect(errorOf(Buffer.from(allowed), 'item', [], { limits: held })).toBeUndefined();
+    const file = Buffer.from(tooMuch);
+    const error = errorOf(file, 'item', [], { limits: held });
+    expect(error?.message).toContain(message);
+    for (let at = 1; at < file.length; at++) expect(errorOf(file, 'item', [at], { limits: held })).toEqual(error);
   });
 
   it('of none allows none', () => {
