@@ -38,6 +38,6 @@ describe('the memory that a file takes', () => {
     const heap = '--max-old-space-size=96';
     expect((await measure('reader', 40, heap)).records).toBeGreaterThan(10_000);
     expect((await measure('dom', 1, heap)).records).toBeGreaterThan(100);
-    await expect(measure('dom', 40, heap)).rejects.toThrow(/heap out of memory|Command failed/);
+    await expect(measure('dom', 40, heap)).rejects.toThrow('heap out of memory');
   });
 });
