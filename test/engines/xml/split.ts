@@ -11,8 +11,7 @@ export function read(file: Uint8Array, tag: string, start?: Start | Cut, pushByt
   const records: XmlRecord[] = [];
   const reader = new RecordReader({ tag, ...(start ? { start } : {}), onRecord: (record) => records.push(record) });
   const to = start && 'to' in start ? start.to : file.length;
-  for (let at = start?.from ?? 0; at < to; at += pushBytes)
-    reader.push(file.subarray(at, Math.min(to, at + pushBytes)));
+  for (const chunk of chunks(file, start?.from ?? 0, to, pushBytes)) reader.push(chunk);
   reader.finish();
   return records;
 }
