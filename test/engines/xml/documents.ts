@@ -16,7 +16,7 @@ const traps: readonly string[] = [
   '<!-- </root> ]]> ?> <item> " \' -->',
   '<!---->',
   '<!-- - -> -->',
-  '<![CDATA[<item>not one</item> </root> --> ?> ]] > ]]]]>',
+  '<![CDATA[<item>not one</item> ]> </root> --> ?> ]] > ]]]]>',
   '<![CDATA[]]>',
   '<?target <item>not one</item> --> ]]> ? > "?>',
   '<?x?>',

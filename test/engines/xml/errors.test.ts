@@ -95,14 +95,32 @@ describe('a malformed document', () => {
     ],
     ['a character cut short', Buffer.from('<r>\xe2\x82</r>', 'latin1'), 3, 4, '0xe2'],
     ['a longer form of a character', Buffer.from('<r>\xc0\x80</r>', 'latin1'), 3, 4, '0xc0'],
+    ['the other half', encode('<r>\udc00\udc00</r>', 'UTF-16LE'), 8, 4, 'a lone surrogate 0xdc00'],
     ['half a surrogate pair', encode('<r>\ud83d</r>', 'UTF-16LE'), 8, 4, 'a lone surrogate 0xd83d'],
     ['an odd byte at the end', Buffer.concat([encode('<r/>', 'UTF-16BE'), Buffer.from([0])]), 10, 5, 'ends inside'],
+    [
+      'the first beyond US-ASCII',
+      Buffer.from('<?xml version="1.0" encoding="US-ASCII"?><r>\x80</r>', 'latin1'),
+      44,
+      45,
+      '0x80',
+    ],
     ['é in US-ASCII', Buffer.from('<?xml version="1.0" encoding="US-ASCII"?><r>\xe9</r>', 'latin1'), 44, 45, '0xe9'],
   ])('is refused at the first byte that is no character: %s', (_, file, byte, column, message) => {
     const error = errorOf(file, 'item', []);
     expect(error).toMatchObject({ byte, column });
     expect(error!.message).toContain(message);
     expect(errorOf(file, 'item', [], { pushBytes: 1 })).toEqual(error);
+  });
+
+  it.each<[Encoding, Uint8Array]>([
+    ['UTF-8', Buffer.from([0xff])],
+    ['UTF-16LE', Buffer.from([0x00, 0xdc])],
+    ['UTF-16BE', Buffer.from([0xdc, 0x00])],
+  ])('is read up to the first byte that is no character, in a later piece too: %s', (encoding, bad) => {
+    const begin = encode(`<r>${'<item a="b">text&amp;\u20ac</item>\n'.repeat(5000)}<!-- x --><item/>`, encoding);
+    const file = Buffer.concat([begin, bad, encode('<item/></r>', encoding, false)]);
+    expect(errorOf(file, 'item', [])).toMatchObject({ records: 5001, byte: begin.length, line: 5001 });
   });
 
   const encodings: readonly Encoding[] = ['UTF-8', 'UTF-16LE', 'UTF-16BE'];

@@ -132,6 +132,16 @@ describe('a limit', () => {
     for (let at = 1; at < file.length; at++) expect(errorOf(file, 'item', [at], { limits: held })).toEqual(error);
   });
 
+  it.each([
+    ['<r><a></a>', 7],
+    ['<r><a></a >', 7],
+    ['<r><a/>', 4],
+    ['<r><a x="1" />', 4],
+    ['<r>\u20ac<!-- -->', 5],
+  ])('of a text is said at the tag or other markup before it: %s', (before, column) => {
+    expect(errorOf(Buffer.from(`${before}01234567890</r>`), 'item', [], { limits })).toMatchObject({ line: 1, column });
+  });
+
   it('of none allows none', () => {
     const none = (text: string) => errorOf(Buffer.from(text), 'item', [], { limits: { attributesMax: 0 } })?.message;
     expect(none('<r><c/></r>')).toBeUndefined();
