@@ -30,7 +30,8 @@ export function chunksOf(
   const decoder = new Decoder(encoding, 0);
   const edges = [0, ...ends, bytes.length];
   return edges.slice(1).flatMap((to, i) => {
-    const { text, codes } = decoder.decode(bytes.subarray(edges[i], to), i === edges.length - 2);
+    const { text, codes, problem } = decoder.decode(bytes.subarray(edges[i], to), i === edges.length - 2);
+    if (problem !== undefined) throw new Error(problem);
     return text === '' ? [] : [{ text, codes: codes.slice() }];
   });
 }

@@ -24,7 +24,7 @@ const traps: readonly string[] = [
   `<other a='>' b="'>'" c = '"/>"'>]] &gt; > /> --> ?> " '</other>`,
   `<other a='/>'>text</other><other a="/>">'</other>`,
   '<items/><item.x/><itemx></itemx><xitem/><item-1/>',
-  '<\u00e9l\u00e9ment \u00e9="\u{1f600}>"/>\u{1f600}\u20ac\u00e9',
+  '<\u00e9l\u00e9ment \u00e9="\u{1f600}>"/>\u{1f600}\u20ac\u00e9\u0080\u07ff\u0800',
   '\r\n\t<other\r\n\ta="1"\n/>\r\r\n',
   '<deep><deep><deep></deep ></deep\n></deep\t>',
   '&#x41;&amp;&lt;item&gt;',

@@ -23,6 +23,9 @@ const faults: readonly (readonly [what: string, document: string, message: strin
   ['attributes without a space', '<r a="1"^b="2"/>', 'two attributes without a space'],
   ['< in an attribute', '<r>\r\n<a b="x^<y"/></r>', 'a < stands in an attribute value: write &lt;'],
   ['a name that begins with a digit', '<r><^1/></r>', '< is followed by "1" and begins no tag'],
+  ['a name with what no name has', '<r><a^\u{f0000}/></r>', 'U+F0000 can be no part of a tag’s name'],
+  ['a plain < at the end of a line', '<r>1 <\n^ 2</r>', '< is followed by U+000A and begins no tag'],
+  ['a plain < at the end of another', '<r>1 <\r\n^ 2</r>', '< is followed by U+000A and begins no tag'],
   ['a plain <', '<r>1 <^ 2</r>', '< is followed by U+0020 and begins no tag'],
   ['a plain &', '<r>a &^ b;</r>', '& begins no reference'],
   ['a reference that does not end', '<r a="\u{1f600}&\u{1f600}amp^"/>', '& begins no reference'],
@@ -164,15 +167,18 @@ describe('a malformed document', () => {
     },
   );
 
-  it.each(['<item/>\n<item/>', '<item><a/></item><!-- --><item>\n</item>', '<a/><item/>', '<item/></item><item/>'])(
-    'has one root, wherever it is split: %s',
-    (text) => {
-      const file = Buffer.from(text);
-      const whole = errorOf(file, 'item', []);
-      expect(whole).toBeDefined();
-      for (let at = 1; at < file.length; at++) expect({ at, ...errorOf(file, 'item', [at]) }).toEqual({ at, ...whole });
-    },
-  );
+  it.each([
+    '<item/>\n<item/>',
+    '<item><a/></item><!-- --><item>\n</item>',
+    '<a/><item/>',
+    '<!-- --><a/><item/>',
+    '<item/></item><item/>',
+  ])('has one root, wherever it is split: %s', (text) => {
+    const file = Buffer.from(text);
+    const whole = errorOf(file, 'item', []);
+    expect(whole).toBeDefined();
+    for (let at = 1; at < file.length; at++) expect({ at, ...errorOf(file, 'item', [at]) }).toEqual({ at, ...whole });
+  });
 
   it('is named with its place by whoever knows the file', () => {
     expect(placeText(new XmlError('x', { line: 3, column: 14, byte: 159 }))).toBe('line 3, column 14, byte 159');

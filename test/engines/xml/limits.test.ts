@@ -138,8 +138,11 @@ describe('a limit', () => {
     ['<r><a/>', 4],
     ['<r><a x="1" />', 4],
     ['<r>\u20ac<!-- -->', 5],
+    ['<r><é:item></é:item>', 12],
   ])('of a text is said at the tag or other markup before it: %s', (before, column) => {
-    expect(errorOf(Buffer.from(`${before}01234567890</r>`), 'item', [], { limits })).toMatchObject({ line: 1, column });
+    const byte = Buffer.byteLength(before.slice(0, column - 1));
+    const file = Buffer.from(`${before}01234567890</r>`);
+    expect(errorOf(file, 'item', [], { limits: { textCharsMax: 10 } })).toMatchObject({ line: 1, column, byte });
   });
 
   it('of none allows none', () => {
