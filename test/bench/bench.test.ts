@@ -18,10 +18,11 @@ describe('npm run bench', () => {
   });
 
   it.each([
-    [['xyz'], 'unknown bench "xyz": use log-diff'],
+    [['xyz'], 'unknown bench "xyz": use log-diff or xml'],
     [['log-diff', 'xyz'], 'unknown contest "xyz": use plain'],
-    [['log-diff', '--record', '--size', 'small'], '--record is of all peers at full size'],
-    [['log-diff', '--record', '--only', 'saxes'], '--record is of all peers at full size'],
+    [['xml', 'plain'], 'unknown contest "plain": use medium, large'],
+    [['xml', '--record', '--size', 'small'], '--record is of all peers at full size'],
+    [['xml', '--record', '--only', 'saxes'], '--record is of all peers at full size'],
     [['log-diff', '--runs', '0'], '--runs 0: use 1 to 99'],
     [['log-diff', '--size', 'huge'], '--size huge: use small or full'],
     [['log-diff', '--fast'], "'--fast'"],
