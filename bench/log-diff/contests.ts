@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import type { Contest, Contestant, Formulation } from '../contest.ts';
+import type { Bench, Contest, Contestant, ContestRequest, Formulation } from '../contest.ts';
 import { type Data, type DataOptions, makeData } from './data.ts';
-
-export type Size = 'small' | 'full';
 
 interface Sort {
   readonly name: string;
@@ -86,13 +84,14 @@ const sorts: readonly Sort[] = [
   },
 ];
 
-export const contestNames: readonly string[] = sorts.map(({ name }) => name);
+export const logDiff: Bench = {
+  name: 'log-diff',
+  reads: { full: '20 M lines, 2.4 GB, 10 M signed', small: 'a hundred thousand lines' },
+  contestNames: sorts.map(({ name }) => name),
+  makeContest,
+};
 
-/** Makes the data of one contest, where it is not there yet, and says who takes part. */
-export function makeContest(
-  name: string,
-  { size, python, directory, only }: { size: Size; python: string; directory: string; only?: readonly string[] },
-): Contest {
+function makeContest(name: string, { size, python, directory, only }: ContestRequest): Contest {
   const sort = sorts.find((one) => one.name === name)!;
   const lines = Math.round((size === 'full' ? 20_000_000 : 100_000) * sort.share);
   const { ids, format, pattern } = sort;

@@ -1,0 +1,5 @@
+import type { Bench } from './contest.ts';
+import { logDiff } from './log-diff/contests.ts';
+import { xml } from './xml/contests.ts';
+
+export const benches: readonly Bench[] = [logDiff, xml];
