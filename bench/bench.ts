@@ -13,7 +13,7 @@ const help = `npm run bench -- BENCH [CONTEST…] [--runs N] [--size small|full]
 
 Runs an engine beside its peers on the same files, in turns, and prints a table and a chart of each contest.
 
-${benches.map(({ name, reads }) => `  npm run bench -- ${name.padEnd(9)} ${reads.full}`).join('\n')}
+${benches.map(({ name, reads }) => `  npm run bench -- ${name.padEnd(11)} ${reads.full}`).join('\n')}
 
   CONTEST   all of them when none is named
 ${benches.map(({ name, contestNames }) => `            of ${name}: ${contestNames.join(', ')}`).join('\n')}

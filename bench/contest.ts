@@ -38,6 +38,8 @@ export interface Contest {
   readonly answer: string;
   /** Of our own against the leanest peer. */
   readonly memoryBar?: boolean;
+  /** Signed IDs, where what each of them takes is to be shown. */
+  readonly ids?: number;
 }
 
 /** What a bench is asked for one contest. */
@@ -98,6 +100,7 @@ export interface ContestResult {
   /** Who did not take part, and why. */
   readonly skipped: readonly string[];
   readonly memory?: { readonly bytes: number; readonly leanestPeerBytes: number; readonly meets: boolean };
+  readonly ids?: number;
 }
 
 export interface ContestOptions {
@@ -184,6 +187,7 @@ export async function runContest(contest: Contest, options: ContestOptions): Pro
     ...(contest.memoryBar === true && peers.length > 0
       ? { memory: { bytes, leanestPeerBytes, meets: bytes <= leanestPeerBytes } }
       : {}),
+    ...(contest.ids === undefined ? {} : { ids: contest.ids }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Recorded } from './record.ts';
 const chartWidth = 50;
 
 /** A contest as a table and a chart, in Markdown that a terminal shows as well. */
-export function renderContest({ name, what, runs, standings, failed, skipped, memory }: ContestResult): string {
+export function renderContest({ name, what, runs, standings, failed, skipped, memory, ids }: ContestResult): string {
   const header = ['', 'formulation', 'seconds', 'min-max', 'MB', 'times ours', 'bar'];
   const rows = [
     ...standings.map((one) => [
@@ -40,6 +40,7 @@ export function renderContest({ name, what, runs, standings, failed, skipped, me
           `Memory and temporary files: ${mb(memory.bytes)} MB, the leanest peer ${mb(memory.leanestPeerBytes)} MB: ${verdict(memory.meets)}.`,
         ]
       : []),
+    ...(ids === undefined ? [] : ['', perId(standings[0]!, ids)]),
     ...(skipped.length === 0 ? [] : ['', ...skipped.map((why) => `Skipped: ${why}.`)]),
     '',
   ].join('\n');
@@ -52,7 +53,7 @@ export function renderContest({ name, what, runs, standings, failed, skipped, me
 export function renderNumbers({ contests }: Recorded): string {
   let measuredBefore = '';
   return contests
-    .flatMap(({ name, what, runs, date, machine, standings, failed, skipped, memory }) => {
+    .flatMap(({ name, what, runs, date, machine, standings, failed, skipped, memory, ids }) => {
       const measured = `Medians of ${runs} runs in turns, ${date}, ${machine}.`;
       const isAsBefore = measured === measuredBefore;
       measuredBefore = measured;
@@ -75,11 +76,23 @@ export function renderNumbers({ contests }: Recorded): string {
           row([one.name, one.seconds.toFixed(2), megabytes(one), one.ratio.toFixed(2), bars(one, i)]),
         ),
         ...failed.map(({ name: who, why }) => row([who, 'failed', '', '', why])),
+        ...(ids === undefined ? [] : ['', perId(standings[0]!, ids)]),
         ...(skipped.length === 0 ? [] : ['', ...skipped.map((why) => `Skipped: ${why}.`)]),
         '',
       ];
     })
     .join('\n');
+}
+
+/** What we take for each ID, and what a thousand million would take at that rate. */
+function perId({ seconds, memoryBytes, temporaryBytes }: Standing, ids: number): string {
+  const minutes = (seconds / ids / 60) * 1e9;
+  const gigabytes = temporaryBytes / ids;
+  return (
+    `Each signed ID takes ${((seconds / ids) * 1e6).toFixed(2)} µs, ${(memoryBytes / ids).toFixed(1)} bytes of memory and ` +
+    `${(temporaryBytes / ids).toFixed(1)} bytes of temporary files; at that rate, a projection, 1 B would take ` +
+    `${minutes.toFixed(0)} minutes${gigabytes < 1 ? '' : ` and ${gigabytes.toFixed(0)} GB of temporary files`}.`
+  );
 }
 
 function row(cells: readonly string[]): string {

@@ -112,20 +112,18 @@ function makeContest(name: string, { size, python, directory, only }: ContestReq
     answer: data.answer,
     ...(sort.memoryBar === undefined ? {} : { memoryBar: sort.memoryBar }),
     contestants: [
-      { name: 'designs missing', formulations: [ours(data, pattern)] },
+      { name: 'designs missing', formulations: [ours(data, pattern === undefined ? [] : ['--pattern', pattern])] },
       ...taking.map((peer) => contestant(peer, sort, data, python)),
       ...(format === 'plain' && pattern === undefined && ids === 'uuid' ? [lineCount(data)] : []),
     ],
   };
 }
 
-function ours({ directory }: Data, pattern: string | undefined): Formulation {
+/** Our own command on these data, with options. */
+export function ours({ directory }: Data, options: readonly string[]): Formulation {
   const command = [process.execPath, join(root, 'bin/designs.mjs'), 'missing'];
   const files = ['--signed', join(directory, 'signed.txt'), '--logs', join(directory, 'logs')];
-  return {
-    name: 'as it is',
-    command: [...command, ...files, ...(pattern === undefined ? [] : ['--pattern', pattern])],
-  };
+  return { name: options.length === 0 ? 'as it is' : options.join(' '), command: [...command, ...files, ...options] };
 }
 
 function contestant(name: PeerName, { ids, bars }: Sort, data: Data, python: string): Contestant {

@@ -18,7 +18,7 @@ describe('npm run bench', () => {
   });
 
   it.each([
-    [['xyz'], 'unknown bench "xyz": use log-diff or xml'],
+    [['xyz'], 'unknown bench "xyz": use log-diff or out-of-core or xml'],
     [['log-diff', 'xyz'], 'unknown contest "xyz": use plain'],
     [['xml', 'plain'], 'unknown contest "plain": use medium, large'],
     [['xml', '--record', '--size', 'small'], '--record is of all peers at full size'],

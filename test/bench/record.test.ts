@@ -100,6 +100,15 @@ describe('the numbers of a bench in the README', () => {
     );
   });
 
+  it('say what each ID takes, and what a thousand million would', () => {
+    const ours = { ...standing('ours', 120), memoryBytes: 2e9, temporaryBytes: 3.2e9 };
+    const recorded = { contests: [contest('a', { ids: 100_000_000, standings: [ours] })] };
+    expect(withNumbers(marked(''), bench, recorded)).toContain(
+      'Each signed ID takes 1.20 µs, 20.0 bytes of memory and 32.0 bytes of temporary files; at that rate, a projection, ' +
+        '1 B would take 20 minutes and 32 GB of temporary files.',
+    );
+  });
+
   it('are none where nothing is recorded', () => {
     expect(withNumbers(marked('\nold\n\n'), bench, undefined)).toBe(marked(''));
     expect(withNumbers(marked(''), bench, undefined)).toBe(marked(''));
@@ -112,7 +121,7 @@ describe('the numbers of a bench in the README', () => {
 
 describe('the benches', () => {
   it('have names of their own, and so have the contests of each', () => {
-    expect(benches.map(({ name }) => name)).toEqual(['log-diff', 'xml']);
+    expect(benches.map(({ name }) => name)).toEqual(['log-diff', 'out-of-core', 'xml']);
     for (const { contestNames } of benches) expect(new Set(contestNames).size).toBe(contestNames.length);
   });
 });

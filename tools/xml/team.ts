@@ -9,7 +9,10 @@ export type Request =
   /** So many bytes of its blocks are written. */
   | { readonly written: number };
 
-export type Reply = { readonly block: Uint8Array } | { readonly read: PartRead } | { readonly summary: RangeSummary | undefined };
+export type Reply =
+  | { readonly block: Uint8Array }
+  | { readonly read: PartRead }
+  | { readonly summary: RangeSummary | undefined };
 
 /** What a thread is to do, and whom it tells. */
 export type Task = ReadTask | ScanTask;
