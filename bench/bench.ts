@@ -1,33 +1,30 @@
-import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../tools/cli/errors.ts';
 import { pythonEnvironment } from '../tools/emulator/python.ts';
-import { type ContestResult, runContest } from './contest.ts';
-import { contestNames, makeContest, type Size } from './log-diff/contests.ts';
+import { benches } from './benches.ts';
+import { type Bench, runContest, type Size, sizes } from './contest.ts';
+import { record, writeNumbers } from './record.ts';
 import { renderContest } from './render.ts';
 
-const help = `npm run bench -- log-diff [CONTEST…] [--runs N] [--size small|full] [--only PEER…] [--record]
+const names = benches.map(({ name }) => name);
+const help = `npm run bench -- BENCH [CONTEST…] [--runs N] [--size small|full] [--only PEER…] [--record]
 
-Runs the engine beside its peers on the same files, in turns, and prints a table and a chart.
+Runs an engine beside its peers on the same files, in turns, and prints a table and a chart of each contest.
 
-  CONTEST   ${contestNames.join(', ')}; all of them when none is named
+${benches.map(({ name, reads }) => `  npm run bench -- ${name.padEnd(11)} ${reads.full}`).join('\n')}
+
+  CONTEST   all of them when none is named
+${benches.map(({ name, contestNames }) => `            of ${name}: ${contestNames.join(', ')}`).join('\n')}
   --runs    counted runs of each, 5 by default; the medians are compared
-  --size    full: 20 M lines, 2.4 GB, 10 M signed (default); small: a hundred thousand lines, to try the bench itself
-  --only    peers that take part, such as --only DuckDB; all by default
-  --record  writes bench/log-diff/results.json, which the README's numbers come from
+  --size    full (default), or small, to try the bench itself: ${benches.map(({ reads }) => reads.small).join(', ')}
+  --only    peers that take part, such as --only saxes; all by default
+  --record  writes each contest into bench/BENCH/results.json, where the others stay, and its numbers into the README
+  --readme  runs nothing, and writes into the README what is recorded
 `;
 
-const root = join(import.meta.dirname, '..');
-const made = join(root, '.designs/bench');
-
-/** What was measured, on what, when: the record that the README's table is held against. */
-export interface Recorded {
-  readonly date: string;
-  readonly machine: string;
-  readonly contests: readonly ContestResult[];
-}
+const made = join(import.meta.dirname, '../.designs/bench');
 
 async function main(args: readonly string[]): Promise<void> {
   const { positionals, values } = parseArgs({
@@ -38,39 +35,55 @@ async function main(args: readonly string[]): Promise<void> {
       size: { type: 'string', default: 'full' },
       only: { type: 'string', multiple: true },
       record: { type: 'boolean', default: false },
+      readme: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help || positionals.length === 0) return console.log(help);
-  const [bench, ...named] = positionals;
-  if (bench !== 'log-diff') throw new UsageError(`unknown bench "${bench}": use log-diff`);
-  const unknown = named.find((name) => !contestNames.includes(name));
+  const [name, ...named] = positionals;
+  if (values.help || name === undefined) return console.log(help);
+  const bench = benches.find((one) => one.name === name);
+  if (bench === undefined) throw new UsageError(`unknown bench "${name}": use ${names.join(' or ')}`);
+  const { contestNames } = bench;
+  const unknown = named.find((contest) => !contestNames.includes(contest));
   if (unknown !== undefined) throw new UsageError(`unknown contest "${unknown}": use ${contestNames.join(', ')}`);
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1 || runs > 99) throw new UsageError(`--runs ${values.runs}: use 1 to 99`);
-  if (values.size !== 'small' && values.size !== 'full')
-    throw new UsageError(`--size ${values.size}: use small or full`);
-  const size: Size = values.size;
+  const size = sizes.find((one) => one === values.size);
+  if (size === undefined) throw new UsageError(`--size ${values.size}: use ${sizes.join(' or ')}`);
+  if (values.record && (size !== 'full' || values.only)) {
+    throw new UsageError('--record is of all peers at full size: leave out --size and --only');
+  }
+  if (values.readme) return writeNumbers(bench);
+  return run(bench, named.length > 0 ? named : contestNames, {
+    runs,
+    size,
+    ...(values.only ? { only: values.only } : {}),
+    isRecorded: values.record,
+  });
+}
 
+interface RunOptions {
+  readonly runs: number;
+  readonly size: Size;
+  readonly only?: readonly string[];
+  readonly isRecorded: boolean;
+}
+
+async function run(bench: Bench, contests: readonly string[], { runs, isRecorded, ...of }: RunOptions): Promise<void> {
   const say = (text: string): void => console.error(text);
   const python = await pythonEnvironment(join(import.meta.dirname, 'requirements.txt'), say);
-  const contests: ContestResult[] = [];
-  for (const name of named.length > 0 ? named : contestNames) {
+  for (const name of contests) {
     say(`${name}: making its data, where it is not there yet`);
-    const only = values.only === undefined ? {} : { only: values.only };
-    const contest = makeContest(name, { size, python, directory: join(made, 'data'), ...only });
+    const contest = bench.makeContest(name, { ...of, python, directory: join(made, 'data') });
     const result = await runContest(contest, { runs, python, directory: join(made, 'runs'), say });
     console.log(renderContest(result));
-    contests.push(result);
+    if (isRecorded) record(bench, { ...result, date: new Date().toISOString().slice(0, 10), machine: machine() });
   }
-  if (!values.record) return undefined;
-  const recorded: Recorded = {
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${availableParallelism()} x ${cpus()[0]!.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`,
-    contests,
-  };
-  writeFileSync(join(import.meta.dirname, bench, 'results.json'), `${JSON.stringify(recorded, undefined, 2)}\n`);
-  return undefined;
+}
+
+function machine(): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return `${availableParallelism()} x ${cpus()[0]!.model}, ${memory} GiB, Node ${process.versions.node}`;
 }
 
 try {

@@ -23,6 +23,10 @@ export interface Contestant {
   readonly isReference?: boolean;
   /** Programs that it needs and that nobody installs for it. */
   readonly needs?: readonly string[];
+  /** Cannot do this job wherever its limits lie: then it is in the table with the reason, and not the bench's failure. */
+  readonly mayFail?: boolean;
+  /** The answer's lines, one byte a character, in what it writes; its own lines when absent. */
+  readonly linesOf?: (output: Buffer) => readonly string[];
 }
 
 export interface Contest {
@@ -30,10 +34,37 @@ export interface Contest {
   /** What is computed from what, for the heading. */
   readonly what: string;
   readonly contestants: readonly Contestant[];
-  /** SHA-256 of the answer's sorted lines, as answerOf() gives it. */
+  /** SHA-256 of the answer's sorted lines, as answerOfLines() gives it. */
   readonly answer: string;
   /** Of our own against the leanest peer. */
   readonly memoryBar?: boolean;
+  /** Signed IDs, where what each of them takes is to be shown. */
+  readonly ids?: number;
+}
+
+/** What a bench is asked for one contest. */
+export interface ContestRequest {
+  readonly size: Size;
+  /** A Python with the packages of requirements.txt. */
+  readonly python: string;
+  /** Where data lie that were made before. */
+  readonly directory: string;
+  /** Peers that take part; all when absent. */
+  readonly only?: readonly string[];
+}
+
+/** `small` tries the bench itself. */
+export const sizes = ['small', 'full'] as const;
+export type Size = (typeof sizes)[number];
+
+/** Contests about one job. Its results are recorded in its folder. */
+export interface Bench {
+  readonly name: string;
+  /** What the contests read at full size, and at small, for the help. */
+  readonly reads: Readonly<Record<Size, string>>;
+  readonly contestNames: readonly string[];
+  /** Makes the data of one contest, where it is not there yet, and says who takes part. */
+  readonly makeContest: (name: string, request: ContestRequest) => Contest;
 }
 
 /** One run of a command, children included. */
@@ -64,9 +95,12 @@ export interface ContestResult {
   readonly what: string;
   readonly runs: number;
   readonly standings: readonly Standing[];
+  /** Who tried, and could not. */
+  readonly failed: readonly { readonly name: string; readonly why: string }[];
   /** Who did not take part, and why. */
   readonly skipped: readonly string[];
   readonly memory?: { readonly bytes: number; readonly leanestPeerBytes: number; readonly meets: boolean };
+  readonly ids?: number;
 }
 
 export interface ContestOptions {
@@ -87,6 +121,7 @@ const formulationTimeoutMs = 15 * 60_000;
  */
 export async function runContest(contest: Contest, options: ContestOptions): Promise<ContestResult> {
   const skipped: string[] = [];
+  const failed: { readonly name: string; readonly why: string }[] = [];
   const taking: { readonly contestant: Contestant; readonly formulation: Formulation; readonly all: Measured[] }[] = [];
   for (const contestant of contest.contestants) {
     const lacking = await missingPrograms(contestant.needs ?? []);
@@ -95,10 +130,19 @@ export async function runContest(contest: Contest, options: ContestOptions): Pro
       continue;
     }
     let best: { readonly formulation: Formulation; readonly seconds: number } | undefined;
+    let failure: Failure | undefined;
     for (const formulation of contestant.formulations) {
       const output = join(options.directory, 'answer');
-      const { seconds } = await measure(formulation, output, options);
-      if (contestant.isReference !== true && (await answerOf(output)) !== contest.answer) {
+      let seconds: number;
+      try {
+        ({ seconds } = await measure(formulation, output, options));
+      } catch (error) {
+        if (contestant.mayFail !== true || !(error instanceof Failure)) throw error;
+        failure = error;
+        options.say(`${contest.name}: ${contestant.name} (${formulation.name}) failed: ${error.why}`);
+        continue;
+      }
+      if (contestant.isReference !== true && (await answerOf(output, contestant.linesOf)) !== contest.answer) {
         throw new Error(
           `${contest.name}: ${contestant.name} (${formulation.name}) gives a wrong answer: see ${output}`,
         );
@@ -106,7 +150,8 @@ export async function runContest(contest: Contest, options: ContestOptions): Pro
       options.say(`${contest.name}: ${contestant.name} (${formulation.name}) ${seconds.toFixed(2)} s`);
       if (!best || seconds < best.seconds) best = { formulation, seconds };
     }
-    taking.push({ contestant, formulation: best!.formulation, all: [] });
+    if (best) taking.push({ contestant, formulation: best.formulation, all: [] });
+    else failed.push({ name: contestant.name, why: failure!.why });
   }
   for (let run = 0; run < options.runs; run++) {
     options.say(`${contest.name}: run ${run + 1} of ${options.runs}`);
@@ -137,10 +182,12 @@ export async function runContest(contest: Contest, options: ContestOptions): Pro
     what: contest.what,
     runs: options.runs,
     standings,
+    failed,
     skipped,
     ...(contest.memoryBar === true && peers.length > 0
       ? { memory: { bytes, leanestPeerBytes, meets: bytes <= leanestPeerBytes } }
       : {}),
+    ...(contest.ids === undefined ? {} : { ids: contest.ids }),
   };
 }
 
@@ -149,18 +196,28 @@ function meets(ratio: number, bar: NonNullable<Contestant['bar']>): boolean {
   return 'atLeast' in bar ? ratio >= bar.atLeast : 1 / ratio <= bar.atMost;
 }
 
+/** A command that ended otherwise than with 0, and the last that it said. */
+class Failure extends Error {
+  readonly why: string;
+
+  constructor(command: readonly string[], code: number, lastLine: string) {
+    super(`${command.join(' ')} ended with ${code}: ${lastLine}`);
+    this.why = lastLine === '' ? `it ended with ${code}` : lastLine;
+  }
+}
+
 async function measure({ command }: Formulation, output: string, options: ContestOptions): Promise<Measured> {
   await mkdir(options.directory, { recursive: true });
   const temporary = await mkdtemp(join(options.directory, 'temporary-'));
   const result = join(options.directory, 'measured.json');
   try {
     const script = join(import.meta.dirname, 'measure.py');
-    await promisify(execFile)(options.python, [script, result, output, temporary, ...command], {
+    const { stderr } = await promisify(execFile)(options.python, [script, result, output, temporary, ...command], {
       timeout: formulationTimeoutMs,
       maxBuffer: 16 * 1024 * 1024,
     });
     const measured = JSON.parse(await readFile(result, 'utf8')) as Measured & { readonly code: number };
-    if (measured.code !== 0) throw new Error(`${command.join(' ')} ended with ${measured.code}`);
+    if (measured.code !== 0) throw new Failure(command, measured.code, stderr.trim().split('\n').at(-1)!);
     return measured;
   } finally {
     await rm(temporary, { recursive: true, force: true });
@@ -181,13 +238,15 @@ async function missingPrograms(programs: readonly string[]): Promise<readonly st
   return programs.filter((_, i) => !found[i]);
 }
 
-/** SHA-256 of the file's lines in byte order, each with a line end. */
-export async function answerOf(file: string): Promise<string> {
+/** SHA-256 of the answer's lines in byte order, each with a line end. */
+async function answerOf(file: string, linesOf: Contestant['linesOf']): Promise<string> {
+  if (linesOf) return answerOfLines(linesOf(await readFile(file)));
   const lines: string[] = [];
   for await (const line of createInterface({ input: createReadStream(file, 'latin1') })) lines.push(line);
   return answerOfLines(lines);
 }
 
+/** Lines have one byte a character. */
 export function answerOfLines(lines: readonly string[]): string {
   const hash = createHash('sha256');
   for (const line of lines.toSorted()) hash.update(`${line}\n`, 'latin1');

@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { answerOfLines } from '../contest.ts';
+import { madeOnce } from '../made.ts';
 
 /** How the logs lie on disk, and how an ID looks. */
 export interface DataOptions {
@@ -60,17 +51,7 @@ export function makeData(root: string, options: DataOptions): Data {
   const { lines, signed, servers, ids, format, isLean = false, seed } = options;
   const names = ['log-diff', ids, format, ...(isLean ? ['lean'] : []), lines, signed, servers, seed];
   const directory = join(root, names.join('-'));
-  const description = join(directory, 'data.json');
-  if (!existsSync(description)) {
-    rmSync(directory, { recursive: true, force: true });
-    const made = `${directory}.part`;
-    rmSync(made, { recursive: true, force: true });
-    mkdirSync(join(made, 'logs'), { recursive: true });
-    writeFileSync(join(made, 'data.json'), JSON.stringify(write(made, options)));
-    renameSync(made, directory);
-  }
-  const written = JSON.parse(readFileSync(description, 'utf8')) as Omit<Data, 'directory' | 'extension'>;
-  return { directory, extension: extensions[format], ...written };
+  return { directory, extension: extensions[format], ...madeOnce(directory, (made) => write(made, options)) };
 }
 
 /** A bijection of 32-bit words that mixes well (the finisher of MurmurHash3). */
@@ -180,6 +161,7 @@ function write(directory: string, options: DataOptions): Pick<Data, 'answer' | '
   writeSync(file, block, 0, used);
   closeSync(file);
 
+  mkdirSync(join(directory, 'logs'));
   const logs = Array.from(
     { length: servers },
     (_, i) => new LogWriter(join(directory, 'logs'), `web-${String(i).padStart(3, '0')}`, format),

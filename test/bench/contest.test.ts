@@ -40,7 +40,7 @@ describe('a contest', () => {
     expect([slower!.meets, close!.meets, reference!.meets]).toEqual([true, false, true]);
     const text = renderContest(result);
     expect(text).toMatch(/\| slower +\|.*2x ours: met +\|/);
-    expect(text).toMatch(/\| not slow enough +\|.*50x ours: BELOW +\|/);
+    expect(text).toMatch(/\| not slow enough +\|.*50x ours: BELOW THE BAR +\|/);
     expect(left.filter((name) => name.startsWith('temporary'))).toEqual([]);
   });
 
@@ -61,6 +61,34 @@ describe('a contest', () => {
       'letters: liar (as it is) gives a wrong answer',
     );
     await expect(run([node('ours', says('a\nb\n')), node('torn', 'process.exit(3)')])).rejects.toThrow('ended with 3');
+  });
+
+  it('has in its table who may fail, with the reason that was given last', async () => {
+    const fails = node('peer', "console.error('first'); console.error('too long'); process.exit(3)");
+    const { result } = await run([node('ours', says('a\nb\n')), { ...fails, mayFail: true }]);
+    expect(result.standings.map(({ name }) => name)).toEqual(['ours']);
+    expect(result.failed).toEqual([{ name: 'peer', why: 'too long' }]);
+    expect(renderContest(result)).toMatch(/\| peer +\| +\| +failed \|.*\| too long +\|/);
+    const wrong = run([node('ours', says('a\nb\n')), node('peer', says('a\n'), { mayFail: true })]);
+    await expect(wrong).rejects.toThrow('peer (as it is) gives a wrong answer');
+  });
+
+  it('takes the formulation that does not fail', async () => {
+    const command = (script: string) => [process.execPath, '-e', script];
+    const formulations = [
+      { name: 'fails', command: command('process.exit(3)') },
+      { name: 'works', command: command(says('a\nb\n')) },
+    ];
+    const { result } = await run([node('ours', says('a\nb\n')), { name: 'peer', formulations, mayFail: true }]);
+    expect(result.standings[1]).toMatchObject({ name: 'peer', formulation: 'works' });
+    expect(result.failed).toEqual([]);
+  });
+
+  it('reads an answer in the form in which it is given', async () => {
+    const linesOf = (output: Buffer) => JSON.parse(output.toString()) as readonly string[];
+    const { result } = await run([node('ours', says('["b","a"]'), { linesOf }), node('peer', says('a\nb\n'))]);
+    expect(result.standings).toHaveLength(2);
+    await expect(run([node('ours', says('["b"]'), { linesOf })])).rejects.toThrow('gives a wrong answer');
   });
 
   it('leaves out who needs what is not there, and says so', async () => {

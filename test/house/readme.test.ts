@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { benches } from '../../bench/benches.ts';
 import { extractMemoryMb, numbersPage } from '../../bench/lambda-numbers.ts';
+import { readRecorded, withNumbers } from '../../bench/record.ts';
 import { checkCommandLine } from '../../tools/cli/main.ts';
 import type { ProofResult } from '../../tools/prove/prove.ts';
 import { json, read, repositoryFiles } from './files.ts';
@@ -95,6 +97,11 @@ describe('the figures and excerpts of the README', () => {
     expect(read('lib/questions/missing-notifications/improved.ts')).toContain(
       `const extractMemoryMb = ${extractMemoryMb};`,
     );
+  });
+
+  it.each(benches)('are those of the recorded bench of $name', (bench) => {
+    const remedy = `npm run bench -- ${bench.name} --readme`;
+    expect(readme, `run ${remedy}`).toBe(withNumbers(readme, bench, readRecorded(bench)));
   });
 
   it('are those of the committed diff', () => {

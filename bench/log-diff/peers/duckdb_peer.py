@@ -1,4 +1,4 @@
-"""A - B in DuckDB: duckdb_peer.py FORMULATION IDS DIRECTORY EXTENSION"""
+"""A - B in DuckDB: duckdb_peer.py FORMULATION[ in MEMORY] IDS DIRECTORY EXTENSION"""
 
 import os
 import sys
@@ -6,6 +6,7 @@ import sys
 import duckdb
 
 formulation, ids, directory, extension = sys.argv[1:]
+formulation, _, memory = formulation.partition(" in ")
 uuid = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 pattern = rf"notification\.sent doc=({uuid if ids == 'uuid' else '[^ ]{1,256}'})(?: |$)"
 kind = "UUID" if ids == "uuid" else "VARCHAR"
@@ -38,6 +39,8 @@ elif formulation == "substring":
 database = duckdb.connect()
 database.execute(f"SET threads={os.cpu_count()}")
 database.execute("SET preserve_insertion_order=false")
+if memory:
+    database.execute(f"SET memory_limit='{memory}'")
 database.execute(f"SET temp_directory='{os.environ['TMPDIR']}'")
 query = f"SELECT a.id FROM {signed} a ANTI JOIN ({logged}) b ON a.id = b.id"
 database.execute(f"COPY ({query}) TO '/dev/stdout' (FORMAT csv, HEADER false, QUOTE '')")

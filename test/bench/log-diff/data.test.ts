@@ -37,6 +37,18 @@ describe('the bench’s data', () => {
     expect(text).toHaveLength(data.bytes);
   });
 
+  it('has, where it is lean, one short line for each ID that is not missed', () => {
+    const data = makeData(scratch(), { ...small, isLean: true });
+    const signed = readFileSync(join(data.directory, 'signed.txt'), 'latin1').slice(0, -1).split('\n');
+    const text = logText(data.directory, 'plain').slice(0, -1).split('\n');
+    const sent = text.map((line) => /^\S+Z web-\d+ INFO notification\.sent doc=(\S{36})$/.exec(line)![1]!);
+    const all = new Set(sent);
+    const missed = signed.filter((id) => !all.has(id));
+    expect(all.size).toBe(data.lines);
+    expect([missed.length, sent.length]).toEqual([data.missed, small.signed - data.missed]);
+    expect(answerOfLines(missed)).toBe(data.answer);
+  });
+
   it('is made once, and the same again from the same seed', () => {
     const [a, b] = [scratch(), scratch()];
     const first = makeData(a, small);

@@ -6,7 +6,7 @@ import { compilePattern, defaultPattern, type LogPattern } from '../../../engine
 import { emptyStats } from '../../../engines/log-diff/scan.ts';
 import { compileCore, compiledFile } from '../../../tools/engine/build.ts';
 import { read } from '../../house/files.ts';
-import { cores, coreWithBlocks, difference, feed } from './difference.ts';
+import { cores, coreWithBlocks, difference, feedText } from './difference.ts';
 import { randomFrom } from './random.ts';
 
 const nil = '00000000-0000-0000-0000-000000000000';
@@ -254,11 +254,11 @@ describe.each(Object.entries(cores))('A - B in %s', (_, CoreClass) => {
       blockBytes: 4096,
     });
     const [signed, log] = [new IdFeed(blocks.core), new LogFeed(blocks.core, defaultPattern, emptyStats())];
-    feed(signed, `${id}\n`);
+    feedText(signed, `${id}\n`);
     blocks.core.flush();
     blocks.side = 'logged';
-    for (const ids of others) feed(log, ids.map((other) => `notification.sent doc=${other}\n`).join(''));
-    feed(log, `notification.sent doc=${id}\nnotification.sent doc=${id} ms=1\r\n`);
+    for (const ids of others) feedText(log, ids.map((other) => `notification.sent doc=${other}\n`).join(''));
+    feedText(log, `notification.sent doc=${id}\nnotification.sent doc=${id} ms=1\r\n`);
     blocks.core.flush();
     expect(blocks.of(0).logged.texts.map((block) => block.bytes)).toEqual([2 * (bytes + 1)]);
   });

@@ -64,12 +64,12 @@ export function difference(
   const blocks = coreWithBlocks(CoreClass, { ...options, ...(pattern.literal ? { literal: pattern.literal } : {}) });
   const { core } = blocks;
   const ids = new IdFeed(core);
-  feed(ids, signed, pieceBytes);
+  feedText(ids, signed, pieceBytes);
   core.flush();
   blocks.side = 'logged';
   const stats = emptyStats();
   const lines = new LogFeed(core, pattern, stats);
-  for (const log of logs) feed(lines, log, pieceBytes);
+  for (const log of logs) feedText(lines, log, pieceBytes);
   core.flush();
   const missed: string[] = [];
   const counts = { signed: 0, found: 0, missed: 0, missedByCase: 0 };
@@ -118,7 +118,7 @@ function checkFound(core: Core, { signed, logged }: PartitionBlocks, { lines, fo
 }
 
 /** Gives a text, one character a byte, in pieces of so many bytes. */
-export function feed(into: IdFeed | LogFeed, text: string, pieceBytes = Infinity): void {
+export function feedText(into: IdFeed | LogFeed, text: string, pieceBytes = Infinity): void {
   const bytes = latin1Bytes(text);
   for (let at = 0; at < bytes.length;) {
     const room = into.room();

@@ -4,7 +4,7 @@ import { latin1Bytes } from '../../../engines/log-diff/bytes.ts';
 import { EvenFeed, LogFeed } from '../../../engines/log-diff/feed.ts';
 import { compilePattern, defaultPattern } from '../../../engines/log-diff/pattern.ts';
 import { createScanner, emptyStats } from '../../../engines/log-diff/scan.ts';
-import { cores, coreWithBlocks } from './difference.ts';
+import { cores, coreWithBlocks, feedText } from './difference.ts';
 
 const time = fc.oneof(
   fc
@@ -45,19 +45,12 @@ describe.each(Object.entries(cores))('a feed of logs to the core in %s', (_, Cor
         fc.constantFrom(defaultPattern, compilePattern('doc=([a-z0-9]+)'), compilePattern('(\\d+) ms')),
         (all, ended, pieceBytes, pattern) => {
           const text = all.map((parts) => parts.join('')).join('');
-          const bytes = latin1Bytes(ended ? text : text.replace(/\r?\n$/, ''));
+          const given = ended ? text : text.replace(/\r?\n$/, '');
           const scanner = createScanner({ pattern, timestamps: true, onId: () => true });
-          scanner.push(bytes);
+          scanner.push(latin1Bytes(given));
           scanner.finish();
           const { feed, stats } = feedOf(emptyStats(), pattern);
-          for (let at = 0; at < bytes.length;) {
-            const room = feed.room();
-            const part = bytes.subarray(at, at + Math.min(pieceBytes, room.length));
-            room.set(part);
-            feed.took(part.length);
-            at += part.length;
-          }
-          feed.finish();
+          feedText(feed, given, pieceBytes);
           expect(stats.lastTimestampMs).toBe(scanner.stats.lastTimestampMs);
           expect(stats.lines).toBe(scanner.stats.lines);
         },
@@ -100,10 +93,7 @@ describe.each(Object.entries(cores))('a feed of logs to the core in %s', (_, Cor
     ],
   ])('knows what is later %s, although no later line comes last', (_, times, latest) => {
     const { feed, stats } = feedOf();
-    const bytes = latin1Bytes(times.map((text) => `${text} x\n`).join(''));
-    feed.room().set(bytes);
-    feed.took(bytes.length);
-    feed.finish();
+    feedText(feed, times.map((text) => `${text} x\n`).join(''));
     expect(stats.lastTimestampMs).toBe(Date.parse(latest));
   });
 
@@ -114,10 +104,7 @@ describe.each(Object.entries(cores))('a feed of logs to the core in %s', (_, Cor
     const { core } = coreWithBlocks(CoreClass, { literal: defaultPattern.literal!, inputBytes: 2 ** 20 });
     const text = Array.from({ length: 20_000 }, (_, n) => `${new Date(from + n).toISOString()} x\n`).join('');
     const feed = new LogFeed(core, defaultPattern, stats, { timestamps: true });
-    const bytes = latin1Bytes(`${text}undated\n`);
-    feed.room().set(bytes);
-    feed.took(bytes.length);
-    feed.finish();
+    feedText(feed, `${text}undated\n`);
     expect(stats.lastTimestampMs).toBe(from + 19_999);
   });
 
