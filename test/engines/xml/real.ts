@@ -10,7 +10,7 @@ export interface RealDocument extends Pick<AggregateOptions, 'sum' | 'by'> {
   readonly records: number;
 }
 
-/** Of the last release that came with the feeds of its tests. */
+/** Of a release that came with the feeds of its tests: current ones do not. */
 export function feed(name: string): Buffer {
   return readFileSync(new URL(`test/feeds/${name}`, import.meta.resolve('feedparser/package.json')));
 }
