@@ -27,12 +27,16 @@ const peers = {
   'chDB, regex': { script: 'chdb_peer.py', formulations: ['regex+group', 'regex+join', 'regex+in'] },
   DuckDB: { script: 'duckdb_peer.py', formulations: ['substring', 'regex'] },
   Polars: { script: 'polars_peer.py', formulations: ['slice', 'regex'] },
-  DataFusion: { script: 'datafusion_peer.py', formulations: ['substring', 'regex'] },
+  // Its readers take UTF-8 only, and a log may hold anything.
+  DataFusion: { script: 'datafusion_peer.py', formulations: ['substring', 'regex'], mayFail: true },
   shell: { script: 'shell_peer.sh', formulations: ['grep'] },
   ripgrep: { script: 'shell_peer.sh', formulations: ['ripgrep'], needs: ['rg'] },
   mawk: { script: 'shell_peer.sh', formulations: ['mawk'], needs: ['mawk'] },
   Spark: { script: 'spark_peer.py', formulations: ['sort-merge'], needs: ['java'] },
-} as const satisfies Record<string, { script: string; formulations: readonly string[]; needs?: readonly string[] }>;
+} as const satisfies Record<
+  string,
+  { script: string; formulations: readonly string[]; needs?: readonly string[]; mayFail?: true }
+>;
 
 const sorts: readonly Sort[] = [
   {
@@ -128,6 +132,7 @@ function contestant(name: PeerName, { ids, bars }: Sort, data: Data, python: str
     readonly script: string;
     readonly formulations: readonly string[];
     readonly needs?: readonly string[];
+    readonly mayFail?: true;
   } = peers[name];
   const script = join(import.meta.dirname, 'peers', peer.script);
   const bar = bars[name];
@@ -146,6 +151,7 @@ function contestant(name: PeerName, { ids, bars }: Sort, data: Data, python: str
     })),
     ...(bar === undefined ? {} : { bar: { atLeast: bar } }),
     ...(peer.needs === undefined ? {} : { needs: peer.needs }),
+    ...(peer.mayFail === undefined ? {} : { mayFail: peer.mayFail }),
   };
 }
 
