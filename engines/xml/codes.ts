@@ -1,5 +1,7 @@
 import { unitBytes, type Encoding } from './encoding.ts';
 
+const [slash, colon, less, greater] = [0x2f, 0x3a, 0x3c, 0x3e] as const;
+
 /**
  * UTF-16 as one byte for each code unit: ASCII as it is, what continues a character 0x80, anything else 0xc0; so the
  * bytes below 0x80 and those of the form 10xxxxxx mean what they mean in UTF-8.
@@ -52,4 +54,23 @@ export function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayB
   all.set(first);
   all.set(second, first.length);
   return all;
+}
+
+/** Index behind the name that begins at `from`; the codes' length when it may go on. */
+export function endOfName(codes: Uint8Array, from: number): number {
+  const { length } = codes;
+  for (let i = from; i < length; i++) {
+    const code = codes[i]!;
+    if (code <= 0x20 || code === slash || code === greater || code === less) return i;
+  }
+  return length;
+}
+
+/** Whether a name, [from, to), is `key` or ends with it behind a prefix; as `matchesName`, but for what narrowing makes alike. */
+export function isNamed(codes: Uint8Array, from: number, to: number, key: Uint8Array): boolean {
+  const start = to - key.length;
+  if (start < from) return false;
+  if (start > from && (start === from + 1 || codes[start - 1] !== colon || key.includes(colon))) return false;
+  for (let i = 0; i < key.length; i++) if (codes[start + i] !== key[i]) return false;
+  return true;
 }

@@ -122,9 +122,10 @@ export class Decoder {
   }
 
   #unitsOf(text: string): void {
-    const { buffer } = this.#room(text.length);
-    // As all machines that Node runs on, this one is little-endian; a loop over the characters takes ten times as long.
-    Buffer.from(buffer).write(text, 'utf16le');
+    const units = this.#room(text.length);
+    // All machines that Node runs on are little-endian; a loop over the characters takes ten times as long.
+    if (typeof Buffer === 'function') Buffer.from(units.buffer).write(text, 'utf16le');
+    else for (let i = 0; i < text.length; i++) units[i] = text.charCodeAt(i);
   }
 
   #room(length: number): Uint16Array {

@@ -147,11 +147,23 @@ export class Parser extends Saxes {
     this.#events = events;
     this.#limits = limits;
     this.on('text', (text) => this.#text(text));
-    this.on('cdata', (text) => this.#text(text));
+    this.on('cdata', (text) => {
+      this.#noteContent('CDATA');
+      this.#text(text);
+    });
     this.on('xmldecl', ({ version }) => {
       if (version === '1.1') events.fail('XML version 1.1 is not supported: declare 1.0, or convert the file', 'token');
     });
   }
+
+  /** How many of the open elements stand for ones whose start tags were not read: the outer ones. */
+  #unread = 0;
+  /** Names in the end tags of such elements, in the order in which they were read. */
+  readonly closes: string[] = [];
+  /** How many of them had been read at the last of what may not follow a root element. */
+  contentAfter = 0;
+  /** The most elements that were open at once. */
+  deepest = 0;
 
   /** In names and values of the start tag’s attributes so far, where saxes reads them. */
   #attributesChars = 0;
@@ -183,10 +195,38 @@ export class Parser extends Saxes {
   /** Makes the next character the document's, at this place, as though its beginning had been read. */
   resume(open: readonly string[], rootSeen: boolean, line: number, column: number): void {
     // A space: no XML declaration may follow.
-    this.write(open.length > 0 ? open.join('') : rootSeen ? '<root/>' : ' ');
+    this.#begin(open.length > 0 ? open.join('') : rootSeen ? '<root/>' : ' ');
     this.text = '';
     this.line = line;
     this.column = column - 1;
+  }
+
+  /**
+   * Makes the next character one of a document of which nothing before it is known, but that it stands in an element and
+   * in no tag, comment, CDATA section or instruction: as many elements are open as may be, and any end tag fits them.
+   */
+  resumeUnread(): void {
+    this.#begin('<_>'.repeat(this.#limits.depthMax));
+    this.#unread = this.tags.length;
+    this.text = '';
+    this.line = 1;
+    this.column = 0;
+  }
+
+  /** With codes of its own: one look beyond those of nothing, and the loops over them are slow ever after. */
+  #begin(text: string): void {
+    this.codes = new Uint16Array(text.length + 1);
+    for (let i = 0; i < text.length; i++) this.codes[i] = text.charCodeAt(i);
+    this.write(text);
+  }
+
+  /** To be called at the end of a document that `resumeUnread` began. */
+  finishUnread(): void {
+    this.#noteContent(this.text);
+  }
+
+  #noteContent(text: string): void {
+    if (this.tags.length <= this.#unread && /[^ \t\r\n]/.test(text)) this.contentAfter = this.closes.length;
   }
 
   override fail(message: string): never {
@@ -197,6 +237,7 @@ export class Parser extends Saxes {
 
   #text(text: string): void {
     if (text.length > this.#limits.textCharsMax) this.#long('text');
+    if (this.#unread > 0) this.#noteContent(text);
     this.#events.text(text);
   }
 
@@ -257,6 +298,7 @@ export class Parser extends Saxes {
 
   #plainEndTag(): boolean {
     const { chunk, codes, i, tags } = this;
+    if (tags.length <= this.#unread) return false;
     const tag = tags[tags.length - 1]!;
     const end = i + 2 + tag.name.length;
     if (codes[end]! !== greater || !chunk.startsWith(tag.name, i + 2)) return false;
@@ -397,7 +439,12 @@ export class Parser extends Saxes {
 
   #open(): void {
     const { depthMax } = this.#limits;
-    if (this.tags.length >= depthMax) {
+    const { length } = this.tags;
+    if (this.#unread > 0) {
+      this.deepest = Math.max(this.deepest, length + 1);
+      this.#noteContent('<');
+    }
+    if (length >= depthMax + this.#unread) {
       this.#events.fail(`elements are nested deeper than ${depthMax}: raise depthMax if that is meant`, 'token');
     }
     this.#events.open(this.tag!);
@@ -408,7 +455,10 @@ export class Parser extends Saxes {
   override closeTag(): void {
     const { tags, name } = this;
     const tag = tags.at(-1);
-    if (tag === undefined || tag.name !== name) return this.#mismatch(name, tag?.name);
+    if (tag !== undefined && tags.length <= this.#unread) {
+      this.#unread--;
+      this.closes.push(name);
+    } else if (tag === undefined || tag.name !== name) return this.#mismatch(name, tag?.name);
     this.state = state.text;
     this.name = '';
     tags.pop();
@@ -429,6 +479,7 @@ export class Parser extends Saxes {
   /** Fails at the first character that is part of no reference, where saxes goes on to a `;` however far that is. */
   override sEntity(): void {
     const { chunk, codes, i: start } = this;
+    this.#noteContent('&');
     let i = start;
     while (i < chunk.length && isReferenceCharacter(codes[i]!)) i++;
     if (i < chunk.length && codes[i] !== semicolon) {

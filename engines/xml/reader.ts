@@ -7,6 +7,7 @@ import { Parser, type OpenElement } from './parser.ts';
 import type { XmlRecord } from './record.ts';
 import { startTagText } from './start-tag.ts';
 import { checkTag, matchesName } from './tag.ts';
+import type { Excerpt, Guess } from './guess.ts';
 
 export interface ReaderOptions {
   /** The key tag: `item` is that local name whatever its prefix, `a:item` exactly that; see `matchesName`. */
@@ -15,7 +16,12 @@ export interface ReaderOptions {
    * Where to begin: a checkpoint, or a cut, whose end is then an end too. The beginning of the file when absent. To
    * go on inside a cut: `{ ...cut, ...checkpoint }`.
    */
-  readonly start?: Start | Cut;
+  readonly start?: Start | Cut | Guess;
+  /**
+   * Where to stop: in front of the first outermost start tag under the key tag at or behind this offset. At the end when
+   * absent, or when there is none.
+   */
+  readonly stopAt?: number;
   /** `defaultLimits` for those that are absent. */
   readonly limits?: Partial<XmlLimits>;
   /** Is given each record once, in document order, and may keep it; what it throws ends the reading. */
@@ -29,6 +35,14 @@ interface Ancestor {
   /** In names and values, its own and those of the elements around it. */
   readonly chars: number;
 }
+
+/** Where a reader stopped, and what it left open. */
+interface Stop extends Place {
+  readonly open: readonly string[];
+}
+
+/** Thrown through the parser, which has no other way to end early. */
+const stopping = new Error('the reader has come to its stop');
 
 /** Bytes are parsed in pieces that end at multiples of this, so that limits are met at the same place in every cut. */
 const pieceBytes = 64 * 1024;
@@ -46,6 +60,8 @@ export class RecordReader {
   readonly #onRecord: (record: XmlRecord) => void;
   readonly #to: number | undefined;
   readonly #openAtEnd: readonly string[] | undefined;
+  readonly #stopAt: number;
+  readonly #isGuess: boolean;
   readonly #parser: Parser;
   #decoder: Decoder | undefined;
 
@@ -69,14 +85,24 @@ export class RecordReader {
   #checkpoint: Omit<Start, 'open' | 'encoding'>;
   #checkpointAncestors: Ancestor | undefined;
 
-  constructor({ tag, start, limits, onRecord }: ReaderOptions) {
+  readonly #from: number;
+  #stop: Stop | undefined;
+  /** Of the start tags of its own that were open at once, the most. */
+  #charsMost = 0;
+
+  constructor({ tag, start, stopAt = Infinity, limits, onRecord }: ReaderOptions) {
     checkTag(tag);
     this.#tag = tag;
     this.#limits = { ...defaultLimits, ...limits };
     this.#onRecord = onRecord;
-    const { from = 0, line = 1, column = 1, rootSeen = false } = start ?? {};
+    this.#stopAt = stopAt;
+    this.#isGuess = start !== undefined && 'isGuess' in start;
+    const known = start === undefined || 'isGuess' in start ? undefined : start;
+    const { from = 0 } = start ?? {};
+    const { line = 1, column = 1, rootSeen = false } = known ?? {};
     this.#to = start && 'to' in start ? start.to : undefined;
     this.#openAtEnd = start && 'openAtEnd' in start ? start.openAtEnd : undefined;
+    this.#from = from;
     this.#next = from;
     this.#tokenByte = from;
     this.#recordFrom = { line, column, byte: from };
@@ -92,7 +118,8 @@ export class RecordReader {
     );
     if (start !== undefined && from > 0) {
       this.#decoder = new Decoder(start.encoding, from);
-      this.#parser.resume(start.open, rootSeen, line, column);
+      if (known) this.#parser.resume(known.open, rootSeen, line, column);
+      else this.#parser.resumeUnread();
     }
     this.#checkpointAncestors = this.#ancestors;
   }
@@ -102,8 +129,9 @@ export class RecordReader {
     return this.#records;
   }
 
-  /** The bytes that follow, any number of them; their memory may be used again after the call. */
-  push(bytes: Uint8Array): void {
+  /** The bytes that follow, any number of them; their memory may be used again after the call. False when it has come to its stop. */
+  push(bytes: Uint8Array): boolean {
+    if (this.#stop) return false;
     if (this.#to !== undefined && this.#next + bytes.length > this.#to) {
       throw new RangeError(`bytes beyond ${this.#to} are pushed: the cut ends there`);
     }
@@ -113,19 +141,25 @@ export class RecordReader {
       at += taken.length;
       this.#next += taken.length;
       if (this.#pieced === 0 && taken.length === room) {
-        this.#parse(taken, false);
+        if (!this.#parse(taken, false)) return false;
         continue;
       }
       this.#piece.set(taken, this.#pieced);
       this.#pieced += taken.length;
-      if (taken.length === room) this.#flush(false);
+      if (taken.length === room && !this.#flush(false)) return false;
     }
+    return true;
   }
 
   /** Says that no more bytes follow: of the file, or of the cut. */
   finish(): void {
-    this.#flush(true);
+    if (this.#stop || !this.#flush(true)) return;
     this.#ended = true;
+    if (this.#isGuess) {
+      if (!this.#parser.isBetweenTokens || this.#record !== undefined) this.#fail('ends too early', 'end');
+      this.#parser.finishUnread();
+      return;
+    }
     if (this.#to !== undefined && this.#next < this.#to) {
       this.#fail(`ends before byte ${this.#to}: it is not the file that was split, or it was cut short`, 'end');
     }
@@ -142,18 +176,41 @@ export class RecordReader {
     return { ...this.#checkpoint, encoding, open: startTags(this.#checkpointAncestors) };
   }
 
+  /** Where another reader takes over; undefined when this one has come to the end, or is a guess. */
+  next(): Start | undefined {
+    if (this.#stop === undefined || this.#isGuess) return undefined;
+    const { byte: from, line, column, open } = this.#stop;
+    return { from, line, column, encoding: this.#encoding(), open, rootSeen: open.length > 0 };
+  }
+
+  /** What a guess learned, when it has stopped or is finished. */
+  excerpt(): Excerpt {
+    const { closes, contentAfter, deepest } = this.#parser;
+    const { depthMax } = this.#limits;
+    return {
+      from: this.#from,
+      closes,
+      contentAfter,
+      deepest: deepest - depthMax,
+      charsMost: this.#charsMost,
+      ...(this.#stop ? { stop: this.#stop } : {}),
+      isComplete: this.#stop === undefined && this.#ancestors === undefined,
+    };
+  }
+
   #encoding(): Encoding {
     if (this.#decoder === undefined) throw new RangeError('there is no checkpoint before the first byte: push it');
     return this.#decoder.encoding;
   }
 
-  #flush(isLast: boolean): void {
+  #flush(isLast: boolean): boolean {
     const piece = this.#piece.subarray(0, this.#pieced);
     this.#pieced = 0;
-    this.#parse(piece, isLast);
+    return this.#parse(piece, isLast);
   }
 
-  #parse(piece: Uint8Array, isLast: boolean): void {
+  /** False when it has come to its stop. */
+  #parse(piece: Uint8Array, isLast: boolean): boolean {
     let bytes = piece;
     if (this.#decoder === undefined) {
       const { encoding, markBytes } = sniff(piece);
@@ -167,7 +224,12 @@ export class RecordReader {
     this.#decoded = decoded;
     if (decoded.text !== '') {
       parser.codes = decoded.codes;
-      parser.write(decoded.text);
+      try {
+        parser.write(decoded.text);
+      } catch (error) {
+        if (error === stopping) return false;
+        throw error;
+      }
       this.#tokenByte = this.#byteOfToken();
     }
     if (decoded.problem !== undefined) {
@@ -175,6 +237,7 @@ export class RecordReader {
     }
     if (this.#record !== undefined) this.#checkRecord();
     parser.checkPending();
+    return true;
   }
 
   #open(element: OpenElement): void {
@@ -183,11 +246,18 @@ export class RecordReader {
       return;
     }
     if (this.#decoded !== undefined && matchesName(element.name, this.#tag)) {
+      const place = this.#placeOfToken();
+      if (place.byte >= this.#stopAt) {
+        this.#stop = { ...place, open: startTags(this.#ancestors) };
+        throw stopping;
+      }
       this.#record = element;
       this.#recordAt = this.#parser.tokenAt;
-      this.#recordFrom = this.#placeOfToken();
+      this.#recordFrom = place;
       return;
     }
+    // What a guess does not know of is nobody's.
+    if (this.#isGuess && this.#decoded === undefined) return;
     const chars = (this.#ancestors?.chars ?? 0) + startTagChars(element);
     if (chars > this.#limits.recordCharsMax) {
       this.#fail(
@@ -195,6 +265,7 @@ export class RecordReader {
         'token',
       );
     }
+    this.#charsMost = Math.max(this.#charsMost, chars);
     this.#ancestors = { element, up: this.#ancestors, chars };
   }
 
@@ -204,7 +275,7 @@ export class RecordReader {
 
   #close(element: OpenElement): void {
     if (this.#record === undefined) {
-      this.#ancestors = this.#ancestors!.up;
+      this.#ancestors = this.#ancestors?.up;
       return;
     }
     if (element !== this.#record) return;

@@ -1,4 +1,4 @@
-import { decoded, encodedName, isSingleByte, joined, narrowed } from './codes.ts';
+import { decoded, encodedName, endOfName, isNamed, isSingleByte, joined, narrowed } from './codes.ts';
 import { unitBytes, type Encoding } from './encoding.ts';
 import { defaultLimits, openTagBytesMax, summaryCharsMax, type XmlLimits } from './limits.ts';
 import { charactersFrom, lineEnds } from './lines.ts';
@@ -58,7 +58,7 @@ interface Walk {
 const [slash, less, greater, bang, question, dash, bracket, quote, apostrophe] = [
   0x2f, 0x3c, 0x3e, 0x21, 0x3f, 0x2d, 0x5d, 0x22, 0x27,
 ] as const;
-const [cr, colon] = [0x0d, 0x3a] as const;
+const cr = 0x0d;
 const allStates = ['content', 'comment', 'cdata', 'instruction'] as const;
 const cdataStart = Uint8Array.from('<![CDATA[', (character) => character.charCodeAt(0));
 
@@ -365,15 +365,8 @@ export class RangeScanner {
   }
 
   #isKey(from: number, to: number): boolean {
-    const key = this.#key;
-    if (key === undefined) return false;
-    const start = to - key.length;
-    if (start < from) return false;
-    if (start > from && (this.#keyText.includes(':') || start === from + 1 || this.#codes[start - 1] !== colon)) {
-      return false;
-    }
-    for (let i = 0; i < key.length; i++) if (this.#codes[start + i] !== key[i]) return false;
-    return this.#width === 1 || this.#textOf(start, to) === this.#keyText;
+    if (this.#key === undefined || !isNamed(this.#codes, from, to, this.#key)) return false;
+    return this.#width === 1 || this.#textOf(to - this.#key.length, to) === this.#keyText;
   }
 
   #candidate(walk: Walk, at: number): void {
@@ -476,15 +469,6 @@ function nextTag(codes: Uint8Array, from: number): number {
   // A long text: the engine's own search is faster, and dearer to start.
   const at = codes.indexOf(less, near);
   return at === -1 ? length : at;
-}
-
-function endOfName(codes: Uint8Array, from: number): number {
-  const { length } = codes;
-  for (let i = from; i < length; i++) {
-    const code = codes[i]!;
-    if (code <= 0x20 || code === slash || code === greater || code === less) return i;
-  }
-  return length;
 }
 
 /** Index behind a tag's `>`. */

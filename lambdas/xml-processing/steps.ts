@@ -239,6 +239,13 @@ export async function load(
 function checkSize(progress: Progress, { document, by = '' }: Manifest): void {
   const bytes = Buffer.byteLength(JSON.stringify(progress));
   if (bytes <= progressBytesMax) return;
+  const openBytes = Buffer.byteLength(JSON.stringify(progress.start?.open ?? []));
+  if (openBytes > bytes / 2) {
+    throw new LoadRefused(
+      `the start tags that are open at byte ${progress.byte} of document ${document.key} take ${openBytes} bytes and are ` +
+        'no longer one item: give the elements around its records fewer or shorter attributes',
+    );
+  }
   throw new LoadRefused(
     `"by" ${JSON.stringify(by)} makes ${progress.aggregate.groups?.length ?? 1} groups of document ${document.key} up to ` +
       `byte ${progress.byte}, whose aggregates of ${bytes} bytes are no longer one item: group by a path with fewer values`,

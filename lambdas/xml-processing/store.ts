@@ -200,7 +200,7 @@ export function progress(table: string, dynamo = new DynamoDBClient(bounded)) {
             UpdateExpression: 'SET #byte = :byte, #state = :state, checkpoint = :checkpoint',
             ConditionExpression:
               from === undefined ? 'attribute_not_exists(part)' : '#byte = :from AND #state = :loading',
-            ExpressionAttributeNames: { '#byte': 'byte', ...(from === undefined ? {} : {}), '#state': 'state' },
+            ExpressionAttributeNames: { '#byte': 'byte', '#state': 'state' },
             ExpressionAttributeValues: {
               ':byte': { N: String(next.byte) },
               ':state': { S: next.state },

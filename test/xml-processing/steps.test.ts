@@ -304,6 +304,18 @@ describe('groups that are too many for one item', () => {
   });
 });
 
+describe('start tags around the records that are too long for a checkpoint', () => {
+  it('are refused with the byte, and the remedy', async () => {
+    const { body } = makeCatalogue({ seed: 1, offers: 12_000, linesPerOffer: 0 });
+    // As a checkpoint has it, each quote takes five bytes.
+    const long = body.toString().replace(/<([a-z]+)/, `<$1 long='${'"'.repeat(100_000)}'`);
+    const cloud = cloudOf({ [key]: Buffer.from(long) });
+    await expect(runWorkflow(cloud, requestOf({ oneWorkerBytesMax: 2 ** 24 }))).rejects.toThrow(
+      /^the start tags that are open at byte \d+ of document documents\/a.xml take \d+ bytes .*: give the elements/,
+    );
+  });
+});
+
 /** Two cuts, each with checkpoints before its end. */
 const small = makeCatalogue({ seed: 9, offers: 2400, linesPerOffer: 0 });
 const smallRequest = requestOf({ rangeBytes: 2 * rangeBytes });

@@ -1,12 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { Aggregate, GroupsError, type AggregateOptions, type AggregateResult } from '../../engines/xml/aggregate.ts';
-import type { Cut } from '../../engines/xml/cut.ts';
-import type { Sniffed } from '../../engines/xml/encoding.ts';
+import type { Start } from '../../engines/xml/cut.ts';
+import { unitBytes, type Encoding } from '../../engines/xml/encoding.ts';
 import { placeText, XmlError } from '../../engines/xml/error.ts';
+import { findKey, keyBytesMax, type Excerpt, type Guess } from '../../engines/xml/guess.ts';
 import { RecordReader } from '../../engines/xml/reader.ts';
 import { toJson, type XmlRecord } from '../../engines/xml/record.ts';
-import { RangeScanner } from '../../engines/xml/scan.ts';
-import type { LexicalState, RangeSummary } from '../../engines/xml/summary.ts';
 import { isSystemError, readFileChunks, UnreadableFileError } from '../io/files.ts';
 
 /** What is asked of every part of every file. */
@@ -18,20 +18,28 @@ export interface Question {
   readonly progress: Int32Array;
 }
 
-/** Kilobytes read and scanned, and records: of all parts, as they go on. */
+/** Kilobytes read, and records: of all parts, as they go on. */
 export const word = { kilobytes: 0, records: 1, words: 2 } as const;
 
-/** A file, or a cut of a plain one. */
+/** A file, or some of a plain one. */
 export interface ReadPart {
   readonly path: string;
-  readonly cut?: Cut;
+  readonly range?: Range;
 }
 
-export interface ScanPart extends Sniffed {
-  readonly path: string;
+/**
+ * The records of a plain file that begin in [from, to), as far as is known where in the document that is: with `start`,
+ * the first reader's stop before it, all of them from there; without, a guess, from what looks like the first of them.
+ */
+export interface Range {
   readonly from: number;
   readonly to: number;
-  readonly states: readonly LexicalState[];
+  readonly encoding: Encoding;
+  readonly start?: Start;
+}
+
+export function isGuess({ range }: ReadPart): boolean {
+  return range !== undefined && range.start === undefined;
 }
 
 export interface PartRead {
@@ -40,87 +48,102 @@ export interface PartRead {
   readonly bytes: number;
   /** Of the records so far, when there is a problem. */
   readonly aggregate?: AggregateResult;
-  /** Why the part is not read to its end: names the file and the place. */
+  /** Why the part is not read to its end: names the file and the place. Of a guess, it may be for nothing. */
   readonly problem?: string;
+  /** Where the next part begins, of one whose beginning was known; absent at the end of the file. */
+  readonly next?: Start;
+  /** Of a guess; absent when nothing in its range looks like a record. */
+  readonly excerpt?: Excerpt;
 }
 
 const readBytes = 1024 * 1024;
 const blockChars = 256 * 1024;
+/** A guess's lines are kept until it is known to be right: more are not made, and the part is read again instead. */
+const guessedCharsMax = 64 * 1024 * 1024;
 /** Not Buffer: a thread gives a block's memory away, and small Buffers share theirs. */
 const encoder = new TextEncoder();
 
 /**
  * Reads a part of a file. Yields lines of JSON in blocks. A file that is malformed or unreadable is a result: what comes
- * before the fault counts.
+ * before the fault counts. Others get their turn after each chunk.
  */
 export async function* readPart(
-  { path, cut }: ReadPart,
+  part: ReadPart,
   { tag, aggregate: options, progress }: Question,
 ): AsyncGenerator<Uint8Array, PartRead> {
+  const { path, range } = part;
+  const guess = isGuess(part);
   const aggregate = options === undefined ? undefined : new Aggregate(options);
   let lines = '';
   let bytes = 0;
+  let chars = 0;
   const onRecord = (record: XmlRecord): void => {
     if (aggregate) aggregate.add(record);
     else lines += `${JSON.stringify(toJson(record.element))}\n`;
   };
-  const reader = new RecordReader({ tag, ...(cut ? { start: cut } : {}), onRecord });
+  let reader: RecordReader | undefined;
   let problem: string | undefined;
   try {
-    for await (const chunk of cut ? chunksOf(path, cut) : readFileChunks(path)) {
+    const start = range && (range.start ?? guessIn(path, range, tag));
+    if (guess && start === undefined) return { records: 0, bytes: 0 };
+    reader = new RecordReader({ tag, ...(start ? { start, stopAt: range.to } : {}), onRecord });
+    for await (const chunk of start ? chunksFrom(path, start.from) : readFileChunks(path)) {
       const before = reader.records;
-      reader.push(chunk);
+      const goesOn = reader.push(chunk);
       bytes += chunk.length;
       Atomics.add(progress, word.kilobytes, chunk.length >>> 10);
       Atomics.add(progress, word.records, reader.records - before);
       if (lines.length >= blockChars) {
+        chars += lines.length;
+        if (guess && chars > guessedCharsMax) return { records: 0, bytes: 0 };
         yield encoder.encode(lines);
         lines = '';
       }
+      if (!goesOn) break;
+      await setImmediate();
     }
     reader.finish();
   } catch (error) {
     problem = problemOf(path, error);
   }
   if (lines !== '') yield encoder.encode(lines);
+  const next = reader?.next();
+  const excerpt = guess && problem === undefined ? reader!.excerpt() : undefined;
+  const end = next?.from ?? excerpt?.stop?.byte;
   return {
-    records: reader.records,
-    bytes,
+    records: reader?.records ?? 0,
+    bytes: end === undefined ? bytes : end - (range!.start?.from ?? excerpt!.from),
     ...(aggregate ? { aggregate: aggregate.result() } : {}),
     ...(problem === undefined ? {} : { problem }),
+    ...(next === undefined ? {} : { next }),
+    ...(excerpt === undefined ? {} : { excerpt }),
   };
 }
 
-/**
- * Scans a range, and what its last token needs of the bytes behind it. Undefined when it cannot be read: whoever reads
- * it says why.
- */
-export function scanPart({ path, ...range }: ScanPart, { tag }: Question): RangeSummary | undefined {
-  const scanner = new RangeScanner({ tag, ...range });
-  const buffer = Buffer.allocUnsafeSlow(readBytes);
+/** What looks like the first key start tag of a range. */
+function guessIn(path: string, { from, to, encoding }: Range, tag: string): Guess | undefined {
+  const again = keyBytesMax();
+  const buffer = Buffer.allocUnsafeSlow(64 * 1024);
+  const file = openSync(path, 'r');
   try {
-    const file = openSync(path, 'r');
-    try {
-      for (let at = range.from; ;) {
-        const read = readSync(file, buffer, 0, Math.min(readBytes, Math.max(range.to - at, 0) + 4096), at);
-        at += read;
-        if (read === 0 || !scanner.push(buffer.subarray(0, read))) return scanner.finish();
-      }
-    } finally {
-      closeSync(file);
+    for (let at = from + (from % unitBytes(encoding)); at < to; at += buffer.length - again) {
+      const read = readSync(file, buffer, 0, buffer.length, at);
+      const found = findKey(buffer.subarray(0, read), tag, encoding);
+      if (found !== -1) return at + found < to ? { from: at + found, encoding, isGuess: true } : undefined;
+      if (read < buffer.length) return undefined;
     }
-  } catch (error) {
-    if (isSystemError(error)) return undefined;
-    throw error;
+    return undefined;
+  } finally {
+    closeSync(file);
   }
 }
 
-async function* chunksOf(path: string, { from, to }: Cut): AsyncGenerator<Uint8Array> {
+async function* chunksFrom(path: string, from: number): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(readBytes);
   const file = openSync(path, 'r');
   try {
-    for (let at = from; at < to;) {
-      const read = readSync(file, buffer, 0, Math.min(readBytes, to - at), at);
+    for (let at = from; ;) {
+      const read = readSync(file, buffer, 0, readBytes, at);
       if (read === 0) return;
       at += read;
       yield buffer.subarray(0, read);

@@ -1,8 +1,7 @@
 import type { Start } from '../../engines/xml/cut.ts';
 import type { Sniffed } from '../../engines/xml/encoding.ts';
-import { cutOf, Resolver } from '../../engines/xml/resolve.ts';
-import type { LexicalState, RangeSummary } from '../../engines/xml/summary.ts';
-import type { ReadPart, ScanPart } from './part.ts';
+import { follow } from '../../engines/xml/guess.ts';
+import type { PartRead, ReadPart } from './part.ts';
 
 /** A file to read; `splits` when it is plain and its beginning can be read. */
 export interface XmlFile {
@@ -12,90 +11,57 @@ export interface XmlFile {
   readonly splits?: Sniffed;
 }
 
+/** What is to be done with a part that was read: write it, leave it out, or read that part instead. */
+export type Verdict = 'right' | 'void' | ReadPart;
+
 /**
- * The parts of one file, in the order of the document, as scans make them known. A file that does not split is one part
- * at once. The last range is not scanned: a start in it would spare no reader much.
+ * The parts of one file, in the order of the document. All but the first are guesses: threads read them before it is
+ * known where in the document they begin, and each is judged when those before it are.
+ *
+ *     | known   | guess   | guess   | guess   |       a range begins anywhere, a part at the first <key> in it;
+ *        <key>---><key>---><key>---><key>--->         a reader goes on to the first <key> behind its range
+ *
+ * A guess is right if it began where the reader before it stopped: in a comment, CDATA or another record it did not.
+ * Splitting costs nothing then, not even a look at what is open; what is wrong is read again, and nothing is lost.
  */
 export class FilePlan {
   readonly #file: XmlFile;
   readonly #rangeBytes: number;
-  readonly #resolver = new Resolver();
-  readonly #summaries = new Map<number, RangeSummary>();
-  readonly #scans: number;
-  #scansGiven = 0;
-  readonly #rescans: ScanPart[] = [];
-  #resolved = 0;
-  #start: Start | undefined;
-  readonly #ready: ReadPart[] = [];
-  #isComplete = false;
+  readonly #ranges: number;
+  #given = 0;
+  /** Where the parts judged so far end; 'end' with the file. */
+  #reached: Start | 'end' | undefined;
 
   constructor(file: XmlFile, rangeBytes: number) {
     this.#file = file;
     this.#rangeBytes = rangeBytes;
-    this.#scans = file.splits === undefined ? 0 : Math.ceil(file.bytes / rangeBytes) - 1;
-    if (this.#scans > 1) return;
-    this.#scans = 0;
-    this.#ready.push({ path: file.path });
-    this.#isComplete = true;
+    this.#ranges = file.splits === undefined ? 1 : Math.max(1, Math.ceil(file.bytes / rangeBytes));
   }
 
-  /** The next part in the order of the document, when it is known. */
+  /** The next part in the order of the document; undefined when all are taken. */
   takePart(): ReadPart | undefined {
-    return this.#ready.shift();
-  }
-
-  /** Nearly all ranges begin in content: one that does not is scanned again when that is known. */
-  takeScan(): ScanPart | undefined {
-    const again = this.#rescans.shift();
-    if (again !== undefined) return again;
-    return this.#scansGiven === this.#scans ? undefined : this.#scanOf(this.#scansGiven++, 'content');
-  }
-
-  #scanOf(index: number, state: LexicalState): ScanPart {
+    const { path, splits } = this.#file;
+    if (this.#given === this.#ranges) return undefined;
+    const index = this.#given++;
+    if (this.#ranges === 1) return { path };
+    const { encoding } = splits!;
     const from = index * this.#rangeBytes;
-    return { path: this.#file.path, ...this.#file.splits!, from, to: from + this.#rangeBytes, states: [state] };
+    const to = index === this.#ranges - 1 ? Infinity : from + this.#rangeBytes;
+    const beginning: Start = { from: 0, line: 1, column: 1, encoding, open: [], rootSeen: false };
+    return { path, range: { from, to, encoding, ...(index === 0 ? { start: beginning } : {}) } };
   }
 
-  scanned(summary: RangeSummary): void {
-    if (this.#isComplete) return;
-    this.#summaries.set(summary.from / this.#rangeBytes, summary);
-    for (;;) {
-      const next = this.#summaries.get(this.#resolved);
-      if (next === undefined) return;
-      this.#summaries.delete(this.#resolved);
-      if (!next.states!.includes(this.#resolver.state)) {
-        this.#rescans.push(this.#scanOf(this.#resolved, this.#resolver.state));
-        return;
-      }
-      this.#resolved++;
-      const start = this.#resolver.add(next);
-      if (start !== undefined) {
-        if (this.#start !== undefined) this.#add(this.#start, start);
-        this.#start = start;
-      }
-      if (this.#resolved === this.#scans) {
-        this.#add(this.#start!, undefined);
-        this.#isComplete = true;
-      }
+  /** To be asked in the order of the parts. */
+  judge({ path, range }: ReadPart, { problem, next, excerpt }: PartRead): Verdict {
+    if (range === undefined || range.start !== undefined) {
+      this.#reached = next ?? 'end';
+      return 'right';
     }
-  }
-
-  /** A range cannot be read: what is left of the file is one part, whose reader meets the reason in its turn. */
-  unscanned(): void {
-    if (this.#isComplete) return;
-    this.#scansGiven = this.#scans;
-    this.#rescans.length = 0;
-    if (this.#start === undefined) this.#ready.push({ path: this.#file.path });
-    else this.#add(this.#start, undefined);
-    this.#isComplete = true;
-  }
-
-  /** All parts are taken. */
-  get isDone(): boolean {
-    return this.#isComplete && this.#ready.length === 0;
-  }
-
-  #add(start: Start, next: Start | undefined): void {
-    this.#ready.push({ path: this.#file.path, cut: cutOf(start, next, this.#file.bytes) });
+    const start = this.#reached!;
+    if (start === 'end' || start.from >= range.to) return 'void';
+    const after = problem === undefined && excerpt !== undefined ? follow(start, excerpt) : undefined;
+    if (after === undefined) return { path, range: { ...range, start } };
+    this.#reached = after;
+    return 'right';
   }
 }

@@ -3,13 +3,12 @@ import { availableParallelism } from 'node:os';
 import { Aggregate, GroupsError, type AggregateOptions, type AggregateResult } from '../../engines/xml/aggregate.ts';
 import { headBytes, sniff } from '../../engines/xml/encoding.ts';
 import { XmlError } from '../../engines/xml/error.ts';
-import type { RangeSummary } from '../../engines/xml/summary.ts';
 import { compressionHeadBytes, compressionOf } from '../../engines/log-diff/compression.ts';
 import { UsageError } from '../cli/errors.ts';
 import { isSystemError, readHead } from '../io/files.ts';
-import { readPart, word, type PartRead, type Question, type ReadPart } from './part.ts';
+import { isGuess, readPart, word, type PartRead, type Question, type ReadPart } from './part.ts';
 import { FilePlan, type XmlFile } from './plan.ts';
-import { Team, type ReadTask, type Task } from './team.ts';
+import { Team, type Task } from './team.ts';
 
 export interface XmlOptions {
   readonly files: readonly string[];
@@ -107,8 +106,12 @@ async function* onThisThread(
 
 /** A part that a thread reads, until it is its turn to be written. */
 interface Slot {
-  readonly blocks: { readonly block: Uint8Array; written(): void }[];
+  readonly plan: FilePlan;
+  part: ReadPart;
+  blocks: { readonly block: Uint8Array; written(): void }[];
   read: PartRead | undefined;
+  /** A part that is known where it begins is written as it comes, a guess when it is found to be right. */
+  state: 'known' | 'guess' | 'right';
 }
 
 /** Parts that are read and not written yet, for each thread. */
@@ -121,16 +124,19 @@ async function* onThreads(
   threads: number,
 ): AsyncGenerator<Uint8Array, void> {
   const slots: Slot[] = [];
+  /** To be read again: always the first one, so that others wait for it. */
+  let again: Slot | undefined;
   let failure: { readonly error: unknown } | undefined;
   let onChange = (): void => {};
-  const readTask = (part: ReadPart): ReadTask => {
-    const slot: Slot = { blocks: [], read: undefined };
-    slots.push(slot);
+  const taskOf = (slot: Slot): Task => {
+    const { part } = slot;
     return {
-      read: part,
+      part,
       block: (block, written) => {
+        // Void meanwhile: what is read in its place is another part.
+        if (slot.part !== part) return;
         slot.blocks.push({ block, written });
-        onChange();
+        if (slot.state === 'known') onChange();
       },
       done: (read) => {
         slot.read = read;
@@ -138,23 +144,21 @@ async function* onThreads(
       },
     };
   };
-  /** Parts before scans, and earlier files before later ones: what is written first is read first. */
+  const rest = plans.values();
+  let plan = rest.next().value;
   const next = (): Task | undefined => {
-    for (const plan of plans) {
-      if (plan.isDone) continue;
-      const part = slots.length < slotsMax * threads ? plan.takePart() : undefined;
-      if (part !== undefined) return readTask(part);
-      const scan = plan.takeScan();
-      if (scan !== undefined) {
-        const done = (summary: RangeSummary | undefined): void => {
-          if (summary) plan.scanned(summary);
-          else plan.unscanned();
-          onChange();
-        };
-        return { scan, done };
-      }
-      // A later file's part must not be written before the rest of this one's, which is not known yet.
-      if (!plan.isDone) return undefined;
+    if (again !== undefined) {
+      const slot = again;
+      again = undefined;
+      return taskOf(slot);
+    }
+    if (slots.length === slotsMax * threads) return undefined;
+    for (; plan !== undefined; plan = rest.next().value) {
+      const part = plan.takePart();
+      if (part === undefined) continue;
+      const slot: Slot = { plan, part, blocks: [], read: undefined, state: isGuess(part) ? 'guess' : 'known' };
+      slots.push(slot);
+      return taskOf(slot);
     }
     return undefined;
   };
@@ -167,6 +171,25 @@ async function* onThreads(
       const change = new Promise<void>((resolve) => (onChange = resolve));
       team.wake();
       for (let slot = slots[0]; slot !== undefined; slot = slots[0]) {
+        if (slot.state === 'guess') {
+          if (slot.read === undefined) break;
+          const verdict = slot.plan.judge(slot.part, slot.read);
+          if (typeof verdict === 'object') {
+            slot.part = verdict;
+            slot.blocks = [];
+            slot.read = undefined;
+            slot.state = 'known';
+            again = slot;
+            team.wake();
+            break;
+          }
+          if (verdict === 'void') {
+            slots.shift();
+            team.wake();
+            continue;
+          }
+          slot.state = 'right';
+        }
         for (let ready = slot.blocks.shift(); ready !== undefined; ready = slot.blocks.shift()) {
           yield ready.block;
           ready.written();
@@ -174,12 +197,13 @@ async function* onThreads(
         if (slot.read === undefined) break;
         // Blocks come before what ends them, but may have come while others were written.
         if (slot.blocks.length > 0) continue;
+        if (slot.state === 'known') slot.plan.judge(slot.part, slot.read);
         total.add(slot.read);
         slots.shift();
         team.wake();
       }
       if (failure) throw failure.error;
-      if (slots.length === 0 && plans.every((plan) => plan.isDone)) return;
+      if (slots.length === 0) return;
       await change;
     }
   } finally {

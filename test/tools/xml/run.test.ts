@@ -6,7 +6,7 @@ import { toJson } from '../../../engines/xml/record.ts';
 import { UsageError } from '../../../tools/cli/errors.ts';
 import { readXml, type XmlOptions, type XmlReport } from '../../../tools/xml/run.ts';
 import { domRecords } from '../../engines/xml/dom.ts';
-import { encode } from '../../engines/xml/documents.ts';
+import { encode, trickyDocument } from '../../engines/xml/documents.ts';
 import { scratch } from '../missing/scratch.ts';
 import { catalogue, decimal } from './documents.ts';
 
@@ -61,6 +61,18 @@ describe('lines of JSON', () => {
     for (const threads of [1, 2]) {
       const { text: read } = await run({ files: [file], tag, threads, rangeBytes });
       expect(read === expected.join(''), `${threads} threads`).toBe(true);
+    }
+  });
+
+  it.each(['UTF-8', 'UTF-16LE', 'UTF-16BE'] as const)('are the same in parts of any size, in %s', async (encoding) => {
+    for (const [seed, bytes] of [200, 1001, 3000, 7777].entries()) {
+      const file = join(scratch({ 'a.xml': encode(trickyDocument(seed + 1, 40_000), encoding) }), 'a.xml');
+      const whole = await run({ files: [file], tag, threads: 1 });
+      for (const threads of [2, 3]) {
+        const parts = await run({ files: [file], tag, threads, rangeBytes: bytes });
+        expect(parts.report, `seed ${seed + 1}, ${bytes} bytes`).toEqual(whole.report);
+        expect(parts.text === whole.text, `seed ${seed + 1}, ${bytes} bytes`).toBe(true);
+      }
     }
   });
 
