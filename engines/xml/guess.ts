@@ -27,8 +27,6 @@ export interface Excerpt {
   readonly charsMost: number;
   /** Where it stopped, and start tags of its own that are open there; absent when it has read to the end of the file. */
   readonly stop?: Place & { readonly open: readonly string[] };
-  /** It has read to the end of the file and left nothing of its own open. */
-  readonly isComplete: boolean;
 }
 
 /**
@@ -39,13 +37,13 @@ export interface Excerpt {
 export function follow(start: Start, excerpt: Excerpt, limits?: Partial<XmlLimits>): Start | 'end' | undefined {
   const { depthMax, recordCharsMax } = { ...defaultLimits, ...limits };
   const { open } = start;
-  const { from, closes, contentAfter, deepest, charsMost, stop, isComplete } = excerpt;
+  const { from, closes, contentAfter, deepest, charsMost, stop } = excerpt;
   const kept = open.length - closes.length;
   if (start.from !== from || kept < 0 || open.length + deepest > depthMax) return undefined;
   if (open.reduce((chars, tag) => chars + tag.length, charsMost) > recordCharsMax) return undefined;
   if (closes.some((name, i) => nameOf(open[open.length - 1 - i]!) !== name)) return undefined;
-  // Behind the root's end tag there may be little, and no record.
-  if (kept === 0) return stop === undefined && isComplete && contentAfter < closes.length ? 'end' : undefined;
+  // Behind the root's end tag there may be little, and no element.
+  if (kept === 0) return stop === undefined && contentAfter < closes.length ? 'end' : undefined;
   if (stop === undefined) return undefined;
   return {
     from: stop.byte,

@@ -194,7 +194,6 @@ export class RecordReader {
       deepest: deepest - depthMax,
       charsMost: this.#charsMost,
       ...(this.#stop ? { stop: this.#stop } : {}),
-      isComplete: this.#stop === undefined && this.#ancestors === undefined,
     };
   }
 
