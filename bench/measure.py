@@ -2,8 +2,9 @@
 
 python measure.py RESULT OUTPUT TEMPORARY COMMAND...
 
-Memory is that of all processes of the command together, looked at every 20 ms (where there is /proc; elsewhere the
-largest single process, as the system reports it). Temporary files are those in TEMPORARY, and those without a name that
+Memory is that of the largest single process, as the system reports it, or of all processes of the command together,
+looked at four times a second (where there is /proc), if that is more: a look takes some milliseconds of a processor, and
+more of them would measure the looking. Temporary files are those in TEMPORARY, and those without a name that
 a process holds open. The command's standard output goes to OUTPUT.
 """
 
@@ -65,7 +66,7 @@ def look(session):
 
 
 def keep_looking(session):
-    while not done.wait(0.02):
+    while not done.wait(0.25):
         look(session)
 
 
