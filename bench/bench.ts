@@ -46,6 +46,8 @@ async function main(args: readonly string[]): Promise<void> {
   const { contestNames } = bench;
   const unknown = named.find((contest) => !contestNames.includes(contest));
   if (unknown !== undefined) throw new UsageError(`unknown contest "${unknown}": use ${contestNames.join(', ')}`);
+  const stranger = values.only?.find((peer) => !bench.peerNames.includes(peer));
+  if (stranger !== undefined) throw new UsageError(`unknown peer "${stranger}": use ${bench.peerNames.join(' or ')}`);
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1 || runs > 99) throw new UsageError(`--runs ${values.runs}: use 1 to 99`);
   const size = sizes.find((one) => one === values.size);

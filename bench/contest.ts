@@ -63,6 +63,8 @@ export interface Bench {
   /** What the contests read at full size, and at small, for the help. */
   readonly reads: Readonly<Record<Size, string>>;
   readonly contestNames: readonly string[];
+  /** Of those that `only` may name. */
+  readonly peerNames: readonly string[];
   /** Makes the data of one contest, where it is not there yet, and says who takes part. */
   readonly makeContest: (name: string, request: ContestRequest) => Contest;
 }

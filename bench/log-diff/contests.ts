@@ -92,6 +92,7 @@ export const logDiff: Bench = {
   name: 'log-diff',
   reads: { full: '20 M lines, 2.4 GB, 10 M signed', small: 'a hundred thousand lines' },
   contestNames: sorts.map(({ name }) => name),
+  peerNames: Object.keys(peers),
   makeContest,
 };
 

@@ -25,6 +25,7 @@ export const outOfCore: Bench = {
     small: 'a thousandth of that',
   },
   contestNames: sorts.map(({ name }) => name),
+  peerNames: ['DuckDB'],
   makeContest,
 };
 

@@ -54,6 +54,7 @@ export const xml: Bench = {
   name: 'xml',
   reads: { full: '500,000 records, 0.62 GB', small: 'hundreds of records' },
   contestNames: sorts.map(({ name }) => name),
+  peerNames: Object.keys(peers),
   makeContest,
 };
 

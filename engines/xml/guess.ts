@@ -62,9 +62,7 @@ function nameOf(startTag: string): string {
 const less = 0x3c;
 
 /** Bytes that `findKey` needs behind a `<`, and so what is to be looked at again before a next chunk. */
-export function keyBytesMax({ nameCharsMax }: XmlLimits = defaultLimits): number {
-  return 4 * (nameCharsMax + 2);
-}
+export const keyBytesMax = 4 * (defaultLimits.nameCharsMax + 2);
 
 /**
  * Offset in some bytes, which begin with a whole code unit, of the first `<` that may begin a key start tag: one that

@@ -23,6 +23,7 @@ describe('npm run bench', () => {
     [['xml', 'plain'], 'unknown contest "plain": use medium, large'],
     [['xml', '--record', '--size', 'small'], '--record is of all peers at full size'],
     [['xml', '--record', '--only', 'saxes'], '--record is of all peers at full size'],
+    [['xml', '--only', 'sax'], 'unknown peer "sax": use saxes or sax-wasm'],
     [['log-diff', '--runs', '0'], '--runs 0: use 1 to 99'],
     [['log-diff', '--size', 'huge'], '--size huge: use small or full'],
     [['log-diff', '--fast'], "'--fast'"],

@@ -7,6 +7,7 @@ const bench: Bench = {
   name: 'letters',
   reads: { full: 'all', small: 'few' },
   contestNames: ['a', 'b', 'c'],
+  peerNames: [],
   makeContest: () => {
     throw new Error('nobody runs it');
   },

@@ -58,8 +58,6 @@ export interface PartRead {
 
 const readBytes = 1024 * 1024;
 const blockChars = 256 * 1024;
-/** A guess's lines are kept until it is known to be right: more are not made, and the part is read again instead. */
-const guessedCharsMax = 64 * 1024 * 1024;
 /** Not Buffer: a thread gives a block's memory away, and small Buffers share theirs. */
 const encoder = new TextEncoder();
 
@@ -76,7 +74,6 @@ export async function* readPart(
   const aggregate = options === undefined ? undefined : new Aggregate(options);
   let lines = '';
   let bytes = 0;
-  let chars = 0;
   const onRecord = (record: XmlRecord): void => {
     if (aggregate) aggregate.add(record);
     else lines += `${JSON.stringify(toJson(record.element))}\n`;
@@ -94,8 +91,6 @@ export async function* readPart(
       Atomics.add(progress, word.kilobytes, chunk.length >>> 10);
       Atomics.add(progress, word.records, reader.records - before);
       if (lines.length >= blockChars) {
-        chars += lines.length;
-        if (guess && chars > guessedCharsMax) return { records: 0, bytes: 0 };
         yield encoder.encode(lines);
         lines = '';
       }
@@ -122,11 +117,10 @@ export async function* readPart(
 
 /** What looks like the first key start tag of a range. */
 function guessIn(path: string, { from, to, encoding }: Range, tag: string): Guess | undefined {
-  const again = keyBytesMax();
   const buffer = Buffer.allocUnsafeSlow(64 * 1024);
   const file = openSync(path, 'r');
   try {
-    for (let at = from + (from % unitBytes(encoding)); at < to; at += buffer.length - again) {
+    for (let at = from + (from % unitBytes(encoding)); at < to; at += buffer.length - keyBytesMax) {
       const read = readSync(file, buffer, 0, buffer.length, at);
       const found = findKey(buffer.subarray(0, read), tag, encoding);
       if (found !== -1) return at + found < to ? { from: at + found, encoding, isGuess: true } : undefined;

@@ -54,7 +54,7 @@ export async function answer(
   send: (block: Uint8Array) => void,
 ): Promise<PartRead | undefined> {
   const blocks = readPart(part, question);
-  // A guess is kept until those before it are read, which may wait for this thread.
+  // A guess is kept until those before it are read, which may wait for this thread: it is of one range and one record more.
   const isKnown = !isGuess(part);
   for (;;) {
     const { done, value } = await blocks.next();
