@@ -9,7 +9,7 @@ const markerBytesMax = 64;
 export interface Analysis {
   /** Bytes that every match contains: those before the ID if they decide, else the longest known; absent if none is certain. */
   readonly marker?: Uint8Array;
-  /** Where a match's first group lies, if literal bytes stand right before it and decide; absent if only a run can tell. */
+  /** Where a match's first group lies, if literal bytes stand right before it and decide; with a marker that does not, every line that has it leaves a doubt. */
   readonly literal?: LiteralPattern;
 }
 
@@ -24,8 +24,23 @@ export function analysePattern(source: string, flags: string): Analysis {
   const { elements } = alternatives[0]!;
   const literal = literalOf(elements, flags);
   if (literal) return { marker: literal.marker, literal };
-  const required = requiredLiteral(elements);
-  return required === '' ? {} : { marker: latin1Bytes(required) };
+  const required = latin1Bytes(requiredLiteral(elements).slice(0, markerBytesMax));
+  return required.length === 0 ? {} : { marker: required, literal: undecided(required) };
+}
+
+/** Only a run of the expression can tell, but only on lines with the marker: no ID has between 1 and 0 bytes. */
+function undecided(marker: Uint8Array): LiteralPattern {
+  const any = () => true;
+  return {
+    marker,
+    besideMarker: any,
+    endsId: any,
+    followsId: any,
+    lineEndFollowsId: true,
+    bytesMin: 1,
+    bytesMax: 0,
+    uuid: 'never',
+  };
 }
 
 function requiredLiteral(elements: readonly AST.Element[]): string {
@@ -75,7 +90,9 @@ function requiredLiteral(elements: readonly AST.Element[]): string {
  * That is what makes the rule of LiteralPattern that of the expression: the first match of a line that has the marker
  * once can begin nowhere else, and the longest run, which the expression tries first, is its ID if the tail allows it.
  */
-function literalOf(elements: readonly AST.Element[], flags: string): LiteralPattern | undefined {
+function literalOf(all: readonly AST.Element[], flags: string): LiteralPattern | undefined {
+  // What may be empty, such as `.*` before the marker or behind the tail, does not change whether the rest matches.
+  const elements = all.slice(isOptional(all[0]) ? 1 : 0, isOptional(all.at(-1)) ? -1 : undefined);
   const at = elements.findIndex(({ type }) => type === 'CapturingGroup');
   const group = elements[at];
   if (group?.type !== 'CapturingGroup' || group.alternatives.length > 1) return undefined;
@@ -88,7 +105,14 @@ function literalOf(elements: readonly AST.Element[], flags: string): LiteralPatt
   const tail = tailOf(elements.slice(at + 1), flags);
   const id = idOf(group.alternatives[0]!.elements, flags);
   if (!tail || !id) return undefined;
+  // Greedy, it leads to the last marker, and the core knows of no other within an ID that it takes.
+  const inId = id.uuid === 'always' ? bytesOf('[0-9a-f-]', '') : (byte: number) => !id.endsId(byte);
+  if (isOptional(all[0]) && all[0].greedy && characters.every(inId)) return undefined;
   return { marker: latin1Bytes(String.fromCharCode(...characters)), besideMarker: beside, ...id, ...tail };
+}
+
+function isOptional(element: AST.Element | undefined): element is AST.Quantifier {
+  return element?.type === 'Quantifier' && element.min === 0 && element.element.type.startsWith('Character');
 }
 
 /** Which bytes may stand before the marker, whose first element is `first`. */

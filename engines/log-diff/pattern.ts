@@ -37,7 +37,7 @@ export interface LogPattern {
   readonly source: string;
   /** Bytes that every line with an ID contains, so that others are skipped by a byte search; absent if there are none. */
   readonly marker?: Uint8Array;
-  /** Absent when only the expression can tell. */
+  /** Absent without a marker: then only the expression can tell which lines have an ID. */
   readonly literal?: LiteralPattern;
   /**
    * Offers the line's ID, bytes within [start, end), to `accept`: the first match of the line. Where a line can be two
