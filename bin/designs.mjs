@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The launcher: the shell may find any Node from 20, and the sources need the pinned one, which runs TypeScript as it
 // is. So this file stays plain JavaScript that an old Node understands.
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +14,7 @@ if (Number.parseInt(process.versions.node, 10) >= 24) {
   module.enableCompileCache(fileURLToPath(new URL('../.designs/compiled', import.meta.url)));
   await import('./designs.ts');
 } else if (existsSync(pinnedNode)) {
-  goOnUnderPinnedNode();
+  await goOnUnderPinnedNode();
 } else {
   console.error(
     `error: this is Node ${process.versions.node} and the pinned Node 24 is not at ${pinnedNode}: run npm ci (with its install scripts)`,
@@ -23,7 +22,9 @@ if (Number.parseInt(process.versions.node, 10) >= 24) {
   process.exitCode = 1;
 }
 
-function goOnUnderPinnedNode() {
+async function goOnUnderPinnedNode() {
+  // Not needed, and so not loaded, under the pinned one: a short command is over in the time of a few modules.
+  const { spawn } = await import('node:child_process');
   const child = spawn(pinnedNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {

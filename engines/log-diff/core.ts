@@ -414,8 +414,10 @@ function aligned(place: number): number {
   return Math.ceil(place / 64) * 64;
 }
 
+/** 64 bits that whoever wrote the IDs cannot know. Web Crypto would do, but takes longer to load than a small run. */
 function randomSeed(): bigint {
-  return crypto.getRandomValues(new BigUint64Array(1))[0]!;
+  const word = () => BigInt(Math.floor(Math.random() * 2 ** 32));
+  return (word() << 32n) | word();
 }
 
 /** How often a byte occurs in logs, roughly: what is not listed is rare. */

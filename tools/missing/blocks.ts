@@ -1,7 +1,6 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import type { Block } from '../../engines/log-diff/core.ts';
 
 const segmentBytes = 16 * 1024 * 1024;
@@ -90,7 +89,7 @@ function readWhole(file: number, target: Uint8Array, at: number): void {
 }
 
 function openUnnamed(directory: string): number {
-  const path = join(directory, `designs-missing-${randomUUID()}`);
+  const path = join(directory, `designs-missing-${crypto.randomUUID()}`);
   const file = openSync(path, 'wx+', 0o600);
   unlinkSync(path);
   return file;

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { parse, type CsvError } from 'csv-parse';
+import type { CsvError } from 'csv-parse';
 
 import type { Core } from '../../engines/log-diff/core.ts';
 import { IdFeed, LongIdError } from '../../engines/log-diff/feed.ts';
@@ -119,6 +119,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 async function readCsv(chunks: AsyncIterable<Uint8Array>, column: string, name: string, add: Add): Promise<void> {
+  const { parse } = await import('csv-parse');
   // Latin-1 there and back keeps every byte of an ID, whatever its encoding.
   const parser = parse({
     encoding: 'latin1',

@@ -2,6 +2,7 @@ import { costOf } from '../../engines/estimate/cost.ts';
 import type { Scale, Usage } from '../../lib/kit/proof.ts';
 import type { Question } from '../../lib/kit/question.ts';
 import { UsageError } from '../cli/errors.ts';
+import { number } from '../io/words.ts';
 import { readRecord } from './record.ts';
 
 /** Larger than any handler's share of the sum: a bound, not an estimate. */
@@ -31,9 +32,7 @@ export async function checkBudget(
     (sum, { calls }) => sum + Object.values(calls).reduce((all, times) => all + times, 0),
     0,
   );
-  say(
-    `${question.slug} will make about ${requests.toLocaleString('en-US')} requests and cost at most ${usd.toFixed(2)} USD`,
-  );
+  say(`${question.slug} will make about ${number(requests)} requests and cost at most ${usd.toFixed(2)} USD`);
   if (usd > capUsd) {
     throw new UsageError(
       `${question.slug} may cost ${usd.toFixed(2)} USD, over the cap of ${capUsd}: raise --cap, or take a smaller --scale`,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBuilt, type Question } from '../../lib/kit/question.ts';
+import { number } from '../io/words.ts';
 import { diagramText, mermaid, type Diagram } from './diagram.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -40,12 +41,10 @@ export async function filesInReadingOrder({ slug, variants }: Question): Promise
 
 /** As Markdown; `terminal` draws the diagram in text, for eyes, instead of in Mermaid, for renderers. */
 export function showText({ question, diagram, files }: Shown, terminal: boolean): string {
-  const { number, title, ask, load } = question;
-  const quantities = Object.entries(load).map(
-    ([name, { value, unit }]) => `- ${name}: ${value.toLocaleString('en-US')} ${unit}`,
-  );
+  const { number: place, title, ask, load } = question;
+  const quantities = Object.entries(load).map(([name, { value, unit }]) => `- ${name}: ${number(value)} ${unit}`);
   const sections = [
-    `# ${number}. ${title}`,
+    `# ${place}. ${title}`,
     ask,
     ...(quantities.length > 0 ? ['## Load', quantities.join('\n')] : []),
     '## Points',

@@ -6,6 +6,7 @@ import { RunError, UsageError } from '../cli/errors.ts';
 import { deploy } from '../deploy/deploy.ts';
 import { destroyStacks } from '../deploy/destroy.ts';
 import { placeArguments, withPlace } from '../deploy/place.ts';
+import { number } from '../io/words.ts';
 
 const slug = 'missing-notifications';
 const documentsMax = 1_000_000;
@@ -116,10 +117,6 @@ function wholeNumber(name: string, text: string, min: number, max: number): numb
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min && value <= max) return value;
   throw new UsageError(`--${name} ${text} is no whole number from ${number(min)} to ${number(max)}: give one`);
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US');
 }
 
 function megabytes(bytes: number): string {
