@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { number } from '../../tools/io/words.ts';
 import type { Bench, Contest, Contestant, ContestRequest, Formulation } from '../contest.ts';
 import { type Data, type DataOptions, makeData } from './data.ts';
 
@@ -7,8 +8,8 @@ interface Sort {
   readonly what: string;
   readonly ids: DataOptions['ids'];
   readonly format: DataOptions['format'];
-  /** Times the full size. */
-  readonly share: number;
+  /** Times the full size; absent: a small input, whatever the size. */
+  readonly share?: number;
   /** How many times our own time each takes, at least. */
   readonly bars: Readonly<Partial<Record<PeerName, number>>>;
   readonly peers: readonly PeerName[];
@@ -86,7 +87,17 @@ const sorts: readonly Sort[] = [
     peers: ['chDB, hand-tuned', 'chDB, regex', 'DuckDB', 'Polars'],
     bars: { 'chDB, hand-tuned': 1.8, 'chDB, regex': 1.8 },
   },
+  {
+    name: 'start',
+    what: 'a small run, which is to start in 0.1 s',
+    ids: 'uuid',
+    format: 'plain',
+    peers: ['chDB, hand-tuned', 'DuckDB', 'Polars', 'shell'],
+    bars: {},
+  },
 ];
+
+const smallLines = 10_000;
 
 export const logDiff: Bench = {
   name: 'log-diff',
@@ -98,23 +109,28 @@ export const logDiff: Bench = {
 
 function makeContest(name: string, { size, python, directory, only }: ContestRequest): Contest {
   const sort = sorts.find((one) => one.name === name)!;
-  const lines = Math.round((size === 'full' ? 20_000_000 : 100_000) * sort.share);
+  const lines =
+    sort.share === undefined ? smallLines : Math.round((size === 'full' ? 20_000_000 : 100_000) * sort.share);
+  const servers = size === 'full' && lines > smallLines ? 500 : 20;
   const { ids, format, pattern } = sort;
   const dataOf = (of: DataOptions['ids']): Data =>
-    makeData(directory, { lines, signed: lines / 2, servers: size === 'full' ? 500 : 20, ids: of, format, seed: 1 });
+    makeData(directory, { lines, signed: lines / 2, servers, ids: of, format, seed: 1 });
   const data = dataOf(ids);
   const taking = sort.peers.filter((peer) => only === undefined || only.includes(peer));
   return {
     name,
     what:
-      `${sort.what}: ${(data.lines / 1e6).toFixed(1)} M lines, ${(data.bytes / 1e9).toFixed(2)} GB, ` +
-      `${(lines / 2e6).toFixed(2)} M signed, ${data.missed.toLocaleString('en-US')} missed`,
+      (sort.share === undefined
+        ? `${sort.what}: ${number(data.lines)} lines, ${(data.bytes / 1e6).toFixed(1)} MB, ${number(lines / 2)} signed, `
+        : `${sort.what}: ${(data.lines / 1e6).toFixed(1)} M lines, ${(data.bytes / 1e9).toFixed(2)} GB, ` +
+          `${(lines / 2e6).toFixed(2)} M signed, `) + `${number(data.missed)} missed`,
     answer: data.answer,
     ...(sort.memoryBar === undefined ? {} : { memoryBar: sort.memoryBar }),
     contestants: [
       { name: 'designs missing', formulations: [ours(data, pattern === undefined ? [] : ['--pattern', pattern])] },
       ...taking.map((peer) => contestant(peer, sort, data, python)),
-      ...(format === 'plain' && pattern === undefined
+      ...(sort.share === undefined ? [nodeAlone()] : []),
+      ...(format === 'plain' && pattern === undefined && sort.share !== undefined
         ? [ids === 'uuid' ? lineCount(data) : fastPath(dataOf('uuid'))]
         : []),
     ],
@@ -163,6 +179,15 @@ function lineCount({ directory, extension }: Data): Contestant {
     name: 'wc -l, for scale',
     formulations: [{ name: 'count-lines', command: ['bash', script, 'count-lines', 'uuid', directory, extension] }],
     bar: { atMost: 6 },
+    isReference: true,
+  };
+}
+
+/** What of a small run is not ours. */
+function nodeAlone(): Contestant {
+  return {
+    name: 'Node alone, for scale',
+    formulations: [{ name: 'an empty program', command: [process.execPath, '-e', '0'] }],
     isReference: true,
   };
 }
