@@ -4,7 +4,7 @@ import type { ICruiseOptions, IForbiddenRuleType } from 'dependency-cruiser';
 // violation of each one. By hand: npx depcruise bin engines lambdas lib tools test
 
 const sdk = '^node_modules/(@aws-sdk|@smithy)/';
-const handlerPackages = '^node_modules/(@middy|@aws-lambda-powertools|@smithy|zod)/';
+const handlerPackages = '^node_modules/(@middy|@aws-lambda-powertools|@smithy|zod|secure-json-parse)/';
 const cdk = '^node_modules/(aws-cdk-lib|constructs)/';
 const handlerTypes = '(^|/)aws-lambda(/|$)';
 

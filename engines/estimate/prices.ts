@@ -6,6 +6,7 @@
  */
 
 export type Service =
+  | 'API Gateway'
   | 'Lambda'
   | 'DynamoDB'
   | 'S3'
@@ -40,6 +41,14 @@ const undatedS3 = `as shown by ${s3Guide}, which bears no date`;
 const longStanding = 'the long-standing list price; no dated page at hand showed it';
 
 export const prices = {
+  'apigateway.httpRequests': {
+    service: 'API Gateway',
+    unit: 'HTTP API requests of 512 KB',
+    usd: 1,
+    per: million,
+    source: 'https://awsforengineers.com/blog/aws-api-gateway-pricing-explained',
+    asOf: '2025-05',
+  },
   'lambda.gbSeconds': {
     service: 'Lambda',
     unit: 'GB-seconds, arm64',

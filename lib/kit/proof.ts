@@ -40,10 +40,31 @@ export interface Target {
   readonly seed: number;
   readonly scale: Scale;
   readonly faults: FaultControl;
+  /** A client of the variant's HTTP API with this ID (an output), whose requests are signed. */
+  http(apiId: string): HttpClient;
   /** What the variant's functions (and these Step Functions executions) used since then (epoch ms), read off their logs. */
   usage(sinceMs: number, executions?: readonly string[]): Promise<Usage>;
   /** A line of progress: what is happening, without the variant's name. */
   readonly say: (text: string) => void;
+}
+
+/** Rejects when there is no reply: nobody retries, so that a workload sees what a caller would. */
+export type HttpClient = (request: HttpRequest) => Promise<HttpReply>;
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With its query, such as `/charges/ch_1`. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON text where it is a string; anything else is written as JSON. None when absent. */
+  readonly body?: unknown;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 export interface AwsConfig {

@@ -9,6 +9,7 @@ import { RunError } from '../cli/errors.ts';
 import { deploy, type Deployed, type DeployOptions } from '../deploy/deploy.ts';
 import { destroyStacks } from '../deploy/destroy.ts';
 import { faultControl } from './faults.ts';
+import { httpClient } from './http.ts';
 import { readUsage } from './meter.ts';
 import { sendThrough, type WireFaults } from './wire.ts';
 
@@ -119,6 +120,7 @@ async function measureVariant(
     seed,
     scale,
     faults,
+    http: (apiId) => httpClient(aws, apiId),
     usage,
     say: (text) => say(`${variant}: ${text}`),
   });

@@ -54,7 +54,9 @@ describe('costOf', () => {
   });
 
   it.each(['sqs.messages', 'constructor', '__proto__'])('refuses the unit %s, which has no price', (unit) => {
-    expect(() => costOf(Object.fromEntries([[unit, 1]]) as MonthlyUsage)).toThrow(`no price for "${unit}": use lambda`);
+    expect(() => costOf(Object.fromEntries([[unit, 1]]) as MonthlyUsage)).toThrow(
+      `no price for "${unit}": use apigateway`,
+    );
   });
 });
 

@@ -16,6 +16,7 @@ describe('the price book', () => {
   it('prices every service that the designs use or are compared with', () => {
     const services = new Set(priceUnits().map((unit) => prices[unit].service));
     expect([...services].toSorted()).toEqual([
+      'API Gateway',
       'Athena',
       'CloudWatch',
       'Data transfer',

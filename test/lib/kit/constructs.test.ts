@@ -3,6 +3,7 @@ import { DefinitionBody, Pass } from 'aws-cdk-lib/aws-stepfunctions';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PrivateBucket } from '../../../lib/kit/bucket.ts';
 import { Handler, handlerMetadata, type HandlerProps } from '../../../lib/kit/handler.ts';
+import { HttpApi } from '../../../lib/kit/http-api.ts';
 import { WorkQueue } from '../../../lib/kit/queue.ts';
 import { schedulesEnabled } from '../../../lib/kit/stage.ts';
 import { OnDemandTable } from '../../../lib/kit/table.ts';
@@ -317,5 +318,26 @@ describe('the stage', () => {
   ])('has schedules %s', (context, enabled) => {
     const app = new App(context === undefined ? {} : { context: { schedules: context } });
     expect(schedulesEnabled(app)).toBe(enabled);
+  });
+});
+
+describe('an HTTP API', () => {
+  it('lets nobody in who does not sign, bounds the rate, and logs every request', async () => {
+    const resources = await templateOf((stack) => {
+      const api = new HttpApi(stack, 'Api', { does: 'Lends books.', requestsPerSecondMax: 50 });
+      api.route('POST /books', new Handler(stack, 'Put', put));
+      api.route('GET /books/{id}', new Handler(stack, 'Get', put));
+    });
+    const routes = ofType(resources, 'AWS::ApiGatewayV2::Route');
+    expect(routes.map(({ Properties }) => [Properties!['RouteKey'], Properties!['AuthorizationType']])).toEqual([
+      ['POST /books', 'AWS_IAM'],
+      ['GET /books/{id}', 'AWS_IAM'],
+    ]);
+    const [stage] = ofType(resources, 'AWS::ApiGatewayV2::Stage');
+    expect(stage!.Properties).toMatchObject({
+      StageName: '$default',
+      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 50 },
+      AccessLogSettings: { Format: expect.stringContaining('$context.routeKey') },
+    });
   });
 });
