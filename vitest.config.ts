@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 import { LastLine } from './test/reporter.ts';
 
 /**
- * Two kinds of test: those that compute (seconds, all day), and those that need the emulator (`*.emulator.test.ts`),
- * which share the one that the setup starts.
+ * Three kinds of test: those that take seconds all together, for all day; files that take five or more each
+ * (`*.long.test.ts`); and those that need the emulator (`*.emulator.test.ts`), which share the one that the setup starts.
  */
 export default defineConfig({
   test: {
@@ -13,7 +13,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.emulator.test.ts'],
+          exclude: ['test/**/*.emulator.test.ts', 'test/**/*.long.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'long',
+          include: ['test/**/*.long.test.ts'],
           testTimeout: 60_000,
         },
       },
