@@ -1,0 +1,295 @@
+/** A version of a key: 0 before the first write, then 1, 2, … */
+export interface Access {
+  readonly key: string;
+  readonly version: number;
+}
+
+/**
+ * What a client knows of one transaction; repeats under the same id are one transaction, from the first try's
+ * invocation to the last try's reply. Times are of one monotonic clock, in any unit.
+ */
+export interface Transaction {
+  readonly id: string;
+  readonly invokedAt: number;
+  /** Undefined when the reply never came. Of an unknown outcome it bounds nothing: the effect may come later still. */
+  readonly returnedAt: number | undefined;
+  /**
+   * A refused transaction has no effect and its reads bind nothing (Adya's aborted one): a refusal that tells the
+   * client what it saw, such as "insufficient funds", is a committed transaction that only reads.
+   */
+  readonly outcome: 'committed' | 'refused' | 'unknown';
+  /** Versions that it saw. */
+  readonly reads: readonly Access[];
+  /** Versions that it made; of an unknown or refused one, those that it would have made. */
+  readonly writes: readonly Access[];
+}
+
+/** `cycle` has a line for each edge; it is empty where the versions alone are impossible. */
+export type Verdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly because: string; readonly cycle: readonly string[] };
+
+/** Ways of explaining unknown outcomes that are tried before giving up. */
+const explanationsMax = 1000;
+
+/**
+ * Whether some serial order of the transactions explains every version read and written, and keeps real time: one that
+ * returned before another was invoked comes first.
+ *
+ * Versions give each key's write order, so no order is searched for: the history is right exactly when its graph of
+ * write (ww), read (wr), anti- (rw) and real-time dependencies has no cycle (A. Adya, "Weak Consistency", 1999; with
+ * real time as in Elle: K. Kingsbury and P. Alvaro, VLDB 2020). An unknown outcome counts as committed when a version
+ * that only it can have made was seen or built upon, and may else be left out. Several that can have made one version
+ * are tried in turn.
+ */
+export function checkStrictSerializability(history: readonly Transaction[]): Verdict {
+  refuseMalformed(history);
+  let first: Violation | undefined;
+  const untried: (readonly Transaction[])[] = [[]];
+  for (let tried = 0; untried.length > 0; tried += 1) {
+    if (tried === explanationsMax) {
+      throw new Error(
+        `${explanationsMax} explanations of the unknown outcomes tried: let clients repeat until a reply comes`,
+      );
+    }
+    const chosen = untried.pop()!;
+    const found = settle(history, chosen);
+    if ('eitherOf' in found) {
+      untried.push(...found.eitherOf.map((one) => [...chosen, one]).toReversed());
+      continue;
+    }
+    const violation = 'because' in found ? found : findCycle(found);
+    if (violation === undefined) return { ok: true };
+    first ??= violation;
+  }
+  return first!;
+}
+
+type Violation = Extract<Verdict, { ok: false }>;
+
+/** The transactions that took effect, and who made each version of each key. */
+interface Settled {
+  readonly included: readonly Transaction[];
+  readonly makers: ReadonlyMap<string, ReadonlyMap<number, Transaction>>;
+}
+
+function refuseMalformed(history: readonly Transaction[]): void {
+  const ids = new Set<string>();
+  for (const { id, invokedAt, returnedAt } of history) {
+    if (ids.has(id)) throw new Error(`two transactions are called "${id}": record the repeats of one as one`);
+    ids.add(id);
+    if (Number.isNaN(invokedAt) || (returnedAt !== undefined && !(returnedAt >= invokedAt))) {
+      throw new Error(`"${id}" was invoked at ${invokedAt} and returned at ${returnedAt}: take both of one clock`);
+    }
+  }
+}
+
+/** Which unknown outcomes took effect, given that the chosen ones did. */
+function settle(
+  history: readonly Transaction[],
+  chosen: readonly Transaction[],
+): Settled | Violation | { readonly eitherOf: readonly Transaction[] } {
+  const keys = new Map<string, { makers: Map<number, Transaction>; complete: number; top: Evidence }>();
+  const included = new Set<Transaction>();
+  const waiting = [...history.filter(({ outcome }) => outcome === 'committed'), ...chosen];
+  const candidates = Map.groupBy(
+    history
+      .filter(({ outcome }) => outcome === 'unknown')
+      .flatMap((by) => by.writes.map((write) => ({ by, at: nameOf(write) }))),
+    ({ at }) => at,
+  );
+
+  for (;;) {
+    for (let by = waiting.pop(); by !== undefined; by = waiting.pop()) {
+      included.add(by);
+      for (const read of by.reads) {
+        const { key, version } = read;
+        if (!Number.isInteger(version) || version < 0) {
+          return impossible(`"${by.id}" read ${nameOf(read)}: versions are 0, 1, 2, and so on`);
+        }
+        noteTop(key, { by, did: 'read', version });
+      }
+      for (const write of by.writes) {
+        const { key, version } = write;
+        if (!Number.isInteger(version) || version < 1) {
+          return impossible(`"${by.id}" made ${nameOf(write)}: versions made are 1, 2, and so on`);
+        }
+        noteTop(key, { by, did: 'made', version });
+        const { makers } = keys.get(key)!;
+        const other: Transaction = makers.get(version) ?? by;
+        if (other !== by) return impossible(`"${other.id}" and "${by.id}" both made ${nameOf(write)}`);
+        makers.set(version, by);
+      }
+    }
+
+    let eitherOf: readonly Transaction[] | undefined;
+    for (const [key, state] of keys) {
+      while (state.complete < state.top.version && state.makers.has(state.complete + 1)) state.complete += 1;
+      if (state.complete >= state.top.version) continue;
+      const missing = { key, version: state.complete + 1 };
+      const possible = [...new Set(candidates.get(nameOf(missing))?.map(({ by }) => by))].filter(isPossible);
+      if (possible.length === 0) return impossible(nobodyMade(missing, state.top));
+      if (possible.length > 1) eitherOf = possible;
+      else waiting.push(possible[0]!);
+    }
+    if (waiting.length > 0) continue;
+    if (eitherOf !== undefined) return { eitherOf };
+    return { included: [...included], makers: new Map([...keys].map(([key, { makers }]) => [key, makers])) };
+  }
+
+  function noteTop(key: string, evidence: Evidence): void {
+    const state = keys.get(key);
+    if (state === undefined) keys.set(key, { makers: new Map(), complete: 0, top: evidence });
+    else if (evidence.version > state.top.version) state.top = evidence;
+  }
+
+  /** Nobody else has made any of its versions. */
+  function isPossible(by: Transaction): boolean {
+    return by.writes.every(({ key, version }) => (keys.get(key)?.makers.get(version) ?? by) === by);
+  }
+
+  function nobodyMade(missing: Access, { by, did, version }: Evidence): string {
+    const isMissing = ({ key, version }: Access) => key === missing.key && version === missing.version;
+    const refused = history.find(({ outcome, writes }) => outcome === 'refused' && writes.some(isMissing));
+    const nobody = refused === undefined ? 'nobody' : `nobody but the refused "${refused.id}"`;
+    const what = version === missing.version ? 'it' : `version ${version}`;
+    return `${nobody} made ${nameOf(missing)}, and "${by.id}" ${did} ${what}`;
+  }
+}
+
+/** The highest version of a key that anybody is known to have met. */
+interface Evidence {
+  readonly by: Transaction;
+  readonly did: 'read' | 'made';
+  readonly version: number;
+}
+
+function impossible(because: string): Violation {
+  return { ok: false, because, cycle: [] };
+}
+
+function nameOf({ key, version }: Access): string {
+  return `version ${version} of ${key}`;
+}
+
+/** Looks for a cycle of dependencies; of those that there are, a shortest. */
+function findCycle({ included, makers }: Settled): Violation | undefined {
+  const indexOf = new Map(included.map((transaction, index) => [transaction, index]));
+  const after: number[][] = included.map(() => []);
+  for (const [index, { reads, writes }] of included.entries()) {
+    const add = (from: Transaction | undefined, to: number) => {
+      if (from !== undefined && from !== included[to]) after[indexOf.get(from)!]!.push(to);
+    };
+    for (const { key, version } of writes) add(makers.get(key)?.get(version - 1), index); // ww
+    for (const { key, version } of reads) {
+      add(makers.get(key)?.get(version), index); // wr
+      const next = makers.get(key)?.get(version + 1);
+      if (next !== undefined) add(included[index], indexOf.get(next)!); // rw
+    }
+  }
+  const tied = tiedByTime(after, included);
+  if (tied.length === 0) return undefined;
+  const cycle = shortestCycle(tied, after, included).map((index) => included[index]!);
+  const edges = cycle.map((from, at) => explain(from, cycle[(at + 1) % cycle.length]!));
+  return { ok: false, because: `no order explains ${cycle.length} transactions: ${edges.join('; ')}`, cycle: edges };
+}
+
+/**
+ * Those that a topological sort leaves over: they stand on cycles, or between two. Real time enters as a chain of
+ * nodes, one for each time at which something returned: what returned leads to its time's node, and the last node
+ * before an invocation leads to what was invoked. So the edges are as many as transactions, not as pairs of them.
+ */
+function tiedByTime(dependencies: readonly (readonly number[])[], included: readonly Transaction[]): readonly number[] {
+  const after = dependencies.map((all) => [...all]);
+  const times = [...new Set(included.flatMap((transaction) => returnOf(transaction) ?? []))].sort((a, b) => a - b);
+  const nodeOf = new Map(times.map((time, at) => [time, included.length + at]));
+  for (const at of times.keys()) after.push(at + 1 < times.length ? [included.length + at + 1] : []);
+  const byInvocation = [...included.entries()].sort(([, a], [, b]) => a.invokedAt - b.invokedAt);
+  let passed = 0;
+  for (const [index, transaction] of byInvocation) {
+    while (passed < times.length && times[passed]! < transaction.invokedAt) passed += 1;
+    if (passed > 0) after[included.length + passed - 1]!.push(index);
+    const returned = returnOf(transaction);
+    if (returned !== undefined) after[index]!.push(nodeOf.get(returned)!);
+  }
+  const before: number[][] = after.map(() => []);
+  for (const [from, all] of after.entries()) for (const to of all) before[to]!.push(from);
+  const left = new Uint8Array(after.length).fill(1);
+  peel(after, before, left);
+  peel(before, after, left);
+  return [...included.keys()].filter((index) => left[index] === 1);
+}
+
+/** Takes away, again and again, what nothing that is left leads to. */
+function peel(after: readonly number[][], before: readonly number[][], left: Uint8Array): void {
+  const waits = before.map((all) => all.reduce((count, from) => count + left[from]!, 0));
+  const free = [...waits.keys()].filter((node) => left[node] === 1 && waits[node] === 0);
+  for (let node = free.pop(); node !== undefined; node = free.pop()) {
+    left[node] = 0;
+    for (const to of after[node]!) {
+      waits[to]! -= 1;
+      if (waits[to] === 0 && left[to] === 1) free.push(to);
+    }
+  }
+}
+
+/**
+ * Breadth first from each. Real time is an interval order, so a cycle with two of its edges has a chord that makes a
+ * shorter one: a shortest cycle is a path of dependencies that one edge, a dependency or real time, closes.
+ */
+function shortestCycle(
+  tied: readonly number[],
+  after: readonly (readonly number[])[],
+  included: readonly Transaction[],
+): readonly number[] {
+  const isTied = new Set(tied);
+  let shortest: readonly number[] | undefined;
+  for (const start of tied) {
+    const { invokedAt } = included[start]!;
+    const cameFrom = new Map([[start, start]]);
+    let rim = [start];
+    for (let length = 1; rim.length > 0 && length < (shortest?.length ?? Infinity); length += 1) {
+      const last = rim.find(
+        (index) => (returnOf(included[index]!) ?? Infinity) < invokedAt || after[index]!.includes(start),
+      );
+      if (last !== undefined) {
+        const path = [last];
+        while (path[0] !== start) path.unshift(cameFrom.get(path[0]!)!);
+        shortest = path;
+        break;
+      }
+      const next: number[] = [];
+      for (const from of rim) {
+        for (const to of after[from]!) {
+          if (cameFrom.has(to) || !isTied.has(to)) continue;
+          cameFrom.set(to, from);
+          next.push(to);
+        }
+      }
+      rim = next;
+    }
+    if (shortest?.length === 2) break;
+  }
+  return shortest!;
+}
+
+/** When its effect had come for certain. */
+function returnOf({ outcome, returnedAt }: Transaction): number | undefined {
+  return outcome === 'unknown' ? undefined : returnedAt;
+}
+
+/** Why one comes before the other, with the kind of the edge. */
+function explain(from: Transaction, to: Transaction): string {
+  const has = (accesses: readonly Access[], key: string, version: number) =>
+    accesses.some((access) => access.key === key && access.version === version);
+  for (const write of from.writes) {
+    const { key, version } = write;
+    if (has(to.reads, key, version)) return `"${from.id}" made ${nameOf(write)}, which "${to.id}" read (wr)`;
+    if (has(to.writes, key, version + 1)) return `"${from.id}" made ${nameOf(write)}, which "${to.id}" replaced (ww)`;
+  }
+  for (const read of from.reads) {
+    const { key, version } = read;
+    if (has(to.writes, key, version + 1)) return `"${from.id}" read ${nameOf(read)}, which "${to.id}" replaced (rw)`;
+  }
+  return `"${from.id}" returned at ${from.returnedAt}, before "${to.id}" was invoked at ${to.invokedAt} (real time)`;
+}
