@@ -89,79 +89,83 @@ function settle(
   history: readonly Transaction[],
   chosen: readonly Transaction[],
 ): Settled | Violation | { readonly eitherOf: readonly Transaction[] } {
-  const keys = new Map<string, { makers: Map<number, Transaction>; complete: number; top: Evidence }>();
-  const included = new Set<Transaction>();
-  const waiting = [...history.filter(({ outcome }) => outcome === 'committed'), ...chosen];
   const candidates = Map.groupBy(
-    history
-      .filter(({ outcome }) => outcome === 'unknown')
-      .flatMap((by) => by.writes.map((write) => ({ by, at: nameOf(write) }))),
-    ({ at }) => at,
+    history.filter(({ outcome }) => outcome === 'unknown').flatMap((by) => by.writes.map((at) => ({ by, at }))),
+    ({ at }) => nameOf(at),
   );
+  const keys = new Map<string, { makers: Map<number, Transaction>; gapless: number; top: number }>();
+  const included = new Set<Transaction>();
+  let waiting = [...history.filter(({ outcome }) => outcome === 'committed'), ...chosen];
 
-  for (;;) {
-    for (let by = waiting.pop(); by !== undefined; by = waiting.pop()) {
-      included.add(by);
-      for (const read of by.reads) {
-        const { key, version } = read;
-        if (!Number.isInteger(version) || version < 0) {
-          return impossible(`"${by.id}" read ${nameOf(read)}: versions are 0, 1, 2, and so on`);
-        }
-        noteTop(key, { by, did: 'read', version });
-      }
-      for (const write of by.writes) {
-        const { key, version } = write;
-        if (!Number.isInteger(version) || version < 1) {
-          return impossible(`"${by.id}" made ${nameOf(write)}: versions made are 1, 2, and so on`);
-        }
-        noteTop(key, { by, did: 'made', version });
-        const { makers } = keys.get(key)!;
-        const other: Transaction = makers.get(version) ?? by;
-        if (other !== by) return impossible(`"${other.id}" and "${by.id}" both made ${nameOf(write)}`);
-        makers.set(version, by);
-      }
+  while (waiting.length > 0) {
+    for (const transaction of waiting) {
+      const because = include(transaction);
+      if (because !== undefined) return impossible(because);
     }
-
-    let eitherOf: readonly Transaction[] | undefined;
+    waiting = [];
     for (const [key, state] of keys) {
-      while (state.complete < state.top.version && state.makers.has(state.complete + 1)) state.complete += 1;
-      if (state.complete >= state.top.version) continue;
-      const missing = { key, version: state.complete + 1 };
-      const possible = [...new Set(candidates.get(nameOf(missing))?.map(({ by }) => by))].filter(isPossible);
-      if (possible.length === 0) return impossible(nobodyMade(missing, state.top));
-      if (possible.length > 1) eitherOf = possible;
-      else waiting.push(possible[0]!);
+      while (state.makers.has(state.gapless + 1)) state.gapless += 1;
+      if (state.gapless >= state.top) continue;
+      const missing = { key, version: state.gapless + 1 };
+      const possible = makersOf(missing);
+      if (possible.length === 0) return impossible(nobodyMade(missing, history, included));
+      if (possible.length === 1) waiting.push(...possible);
     }
-    if (waiting.length > 0) continue;
-    if (eitherOf !== undefined) return { eitherOf };
-    return { included: [...included], makers: new Map([...keys].map(([key, { makers }]) => [key, makers])) };
+  }
+  for (const [key, { gapless, top }] of keys) {
+    if (gapless < top) return { eitherOf: makersOf({ key, version: gapless + 1 }) };
+  }
+  return { included: [...included], makers: new Map([...keys].map(([key, { makers }]) => [key, makers])) };
+
+  /** What speaks against it, or nothing. */
+  function include(transaction: Transaction): string | undefined {
+    included.add(transaction);
+    const { id, reads, writes } = transaction;
+    for (const read of reads) {
+      if (!Number.isInteger(read.version) || read.version < 0) {
+        return `"${id}" read ${nameOf(read)}: versions are 0, 1, 2, and so on`;
+      }
+      meet(read);
+    }
+    for (const write of writes) {
+      if (!Number.isInteger(write.version) || write.version < 1) {
+        return `"${id}" made ${nameOf(write)}: versions made are 1, 2, and so on`;
+      }
+      const { makers } = meet(write);
+      const other: Transaction = makers.get(write.version) ?? transaction;
+      if (other !== transaction) return `"${other.id}" and "${id}" both made ${nameOf(write)}`;
+      makers.set(write.version, transaction);
+    }
+    return undefined;
   }
 
-  function noteTop(key: string, evidence: Evidence): void {
-    const state = keys.get(key);
-    if (state === undefined) keys.set(key, { makers: new Map(), complete: 0, top: evidence });
-    else if (evidence.version > state.top.version) state.top = evidence;
+  function meet({ key, version }: Access) {
+    const state = keys.get(key) ?? { makers: new Map<number, Transaction>(), gapless: 0, top: 0 };
+    state.top = Math.max(state.top, version);
+    keys.set(key, state);
+    return state;
   }
 
-  /** Nobody else has made any of its versions. */
-  function isPossible(by: Transaction): boolean {
-    return by.writes.every(({ key, version }) => (keys.get(key)?.makers.get(version) ?? by) === by);
-  }
-
-  function nobodyMade(missing: Access, { by, did, version }: Evidence): string {
-    const isMissing = ({ key, version }: Access) => key === missing.key && version === missing.version;
-    const refused = history.find(({ outcome, writes }) => outcome === 'refused' && writes.some(isMissing));
-    const nobody = refused === undefined ? 'nobody' : `nobody but the refused "${refused.id}"`;
-    const what = version === missing.version ? 'it' : `version ${version}`;
-    return `${nobody} made ${nameOf(missing)}, and "${by.id}" ${did} ${what}`;
+  /** Unknown outcomes that can have made a version, since none of theirs was made by another. */
+  function makersOf(access: Access): readonly Transaction[] {
+    const isFree = (by: Transaction) =>
+      by.writes.every(({ key, version }) => (keys.get(key)?.makers.get(version) ?? by) === by);
+    return [...new Set(candidates.get(nameOf(access))?.map(({ by }) => by))].filter(isFree);
   }
 }
 
-/** The highest version of a key that anybody is known to have met. */
-interface Evidence {
-  readonly by: Transaction;
-  readonly did: 'read' | 'made';
-  readonly version: number;
+function nobodyMade(missing: Access, history: readonly Transaction[], included: ReadonlySet<Transaction>): string {
+  const isMissing = ({ key, version }: Access) => key === missing.key && version === missing.version;
+  const refused = history.find(({ outcome, writes }) => outcome === 'refused' && writes.some(isMissing));
+  const met = [...included]
+    .flatMap(({ id, reads, writes }) => [
+      ...reads.map((access) => ({ id, did: 'read', ...access })),
+      ...writes.map((access) => ({ id, did: 'made', ...access })),
+    ])
+    .filter(({ key, version }) => key === missing.key && version >= missing.version)
+    .reduce((lowest, one) => (one.version < lowest.version ? one : lowest));
+  const nobody = refused === undefined ? 'nobody' : `nobody but the refused "${refused.id}"`;
+  return `${nobody} made ${nameOf(missing)}, and "${met.id}" ${met.did} ${isMissing(met) ? 'it' : `version ${met.version}`}`;
 }
 
 function impossible(because: string): Violation {
@@ -242,27 +246,29 @@ function shortestCycle(
   after: readonly (readonly number[])[],
   included: readonly Transaction[],
 ): readonly number[] {
-  const isTied = new Set(tied);
+  const isTied = new Uint8Array(included.length);
+  for (const index of tied) isTied[index] = 1;
   let shortest: readonly number[] | undefined;
   for (const start of tied) {
     const { invokedAt } = included[start]!;
-    const cameFrom = new Map([[start, start]]);
+    const closes = (index: number) =>
+      (returnOf(included[index]!) ?? Infinity) < invokedAt || after[index]!.includes(start);
+    const cameFrom = new Int32Array(included.length).fill(-1);
+    cameFrom[start] = start;
     let rim = [start];
     for (let length = 1; rim.length > 0 && length < (shortest?.length ?? Infinity); length += 1) {
-      const last = rim.find(
-        (index) => (returnOf(included[index]!) ?? Infinity) < invokedAt || after[index]!.includes(start),
-      );
+      const last = rim.find(closes);
       if (last !== undefined) {
         const path = [last];
-        while (path[0] !== start) path.unshift(cameFrom.get(path[0]!)!);
-        shortest = path;
+        while (path.at(-1) !== start) path.push(cameFrom[path.at(-1)!]!);
+        shortest = path.toReversed();
         break;
       }
       const next: number[] = [];
       for (const from of rim) {
         for (const to of after[from]!) {
-          if (cameFrom.has(to) || !isTied.has(to)) continue;
-          cameFrom.set(to, from);
+          if (cameFrom[to] !== -1 || isTied[to] === 0) continue;
+          cameFrom[to] = from;
           next.push(to);
         }
       }
