@@ -54,23 +54,26 @@ export function checkStrictSerializability(history: readonly Transaction[]): Ver
     }
     const chosen = untried.pop()!;
     const found = settle(history, chosen);
-    if ('eitherOf' in found) {
-      untried.push(...found.eitherOf.map((one) => [...chosen, one]).toReversed());
+    const violation = 'because' in found ? found : findCycle(found);
+    if (violation !== undefined) {
+      first ??= violation;
       continue;
     }
-    const violation = 'because' in found ? found : findCycle(found);
-    if (violation === undefined) return { ok: true };
-    first ??= violation;
+    const { eitherOf } = found as Settled;
+    if (eitherOf.length === 0) return { ok: true };
+    untried.push(...eitherOf.map((one) => [...chosen, one]).toReversed());
   }
   return first!;
 }
 
 type Violation = Extract<Verdict, { ok: false }>;
 
-/** The transactions that took effect, and who made each version of each key. */
+/** The transactions that surely took effect, and who made each version of each key. */
 interface Settled {
   readonly included: readonly Transaction[];
   readonly makers: ReadonlyMap<string, ReadonlyMap<number, Transaction>>;
+  /** Unknown outcomes of which one took effect, where a version was met that several can have made. */
+  readonly eitherOf: readonly Transaction[];
 }
 
 function refuseMalformed(history: readonly Transaction[]): void {
@@ -85,10 +88,7 @@ function refuseMalformed(history: readonly Transaction[]): void {
 }
 
 /** Which unknown outcomes took effect, given that the chosen ones did. */
-function settle(
-  history: readonly Transaction[],
-  chosen: readonly Transaction[],
-): Settled | Violation | { readonly eitherOf: readonly Transaction[] } {
+function settle(history: readonly Transaction[], chosen: readonly Transaction[]): Settled | Violation {
   const candidates = Map.groupBy(
     history.filter(({ outcome }) => outcome === 'unknown').flatMap((by) => by.writes.map((at) => ({ by, at }))),
     ({ at }) => nameOf(at),
@@ -97,25 +97,26 @@ function settle(
   const included = new Set<Transaction>();
   let waiting = [...history.filter(({ outcome }) => outcome === 'committed'), ...chosen];
 
+  let eitherOf: readonly Transaction[] = [];
   while (waiting.length > 0) {
     for (const transaction of waiting) {
       const because = include(transaction);
-      if (because !== undefined) return impossible(because);
+      if (because !== undefined) return { ok: false, because, cycle: [] };
     }
     waiting = [];
+    eitherOf = [];
     for (const [key, state] of keys) {
       while (state.makers.has(state.gapless + 1)) state.gapless += 1;
       if (state.gapless >= state.top) continue;
       const missing = { key, version: state.gapless + 1 };
       const possible = makersOf(missing);
-      if (possible.length === 0) return impossible(nobodyMade(missing, history, included));
+      if (possible.length === 0) return { ok: false, because: nobodyMade(missing, history, included), cycle: [] };
       if (possible.length === 1) waiting.push(...possible);
+      else eitherOf = possible;
     }
   }
-  for (const [key, { gapless, top }] of keys) {
-    if (gapless < top) return { eitherOf: makersOf({ key, version: gapless + 1 }) };
-  }
-  return { included: [...included], makers: new Map([...keys].map(([key, { makers }]) => [key, makers])) };
+  const makers = new Map([...keys].map(([key, state]) => [key, state.makers]));
+  return { included: [...included], makers, eitherOf };
 
   /** What speaks against it, or nothing. */
   function include(transaction: Transaction): string | undefined {
@@ -168,10 +169,6 @@ function nobodyMade(missing: Access, history: readonly Transaction[], included: 
   return `${nobody} made ${nameOf(missing)}, and "${met.id}" ${met.did} ${isMissing(met) ? 'it' : `version ${met.version}`}`;
 }
 
-function impossible(because: string): Violation {
-  return { ok: false, because, cycle: [] };
-}
-
 function nameOf({ key, version }: Access): string {
   return `version ${version} of ${key}`;
 }
@@ -205,7 +202,7 @@ function findCycle({ included, makers }: Settled): Violation | undefined {
  */
 function tiedByTime(dependencies: readonly (readonly number[])[], included: readonly Transaction[]): readonly number[] {
   const after = dependencies.map((all) => [...all]);
-  const times = [...new Set(included.flatMap((transaction) => returnOf(transaction) ?? []))].sort((a, b) => a - b);
+  const times = [...new Set(included.map(returnOf))].sort((a, b) => a - b);
   const nodeOf = new Map(times.map((time, at) => [time, included.length + at]));
   for (const at of times.keys()) after.push(at + 1 < times.length ? [included.length + at + 1] : []);
   const byInvocation = [...included.entries()].sort(([, a], [, b]) => a.invokedAt - b.invokedAt);
@@ -213,8 +210,7 @@ function tiedByTime(dependencies: readonly (readonly number[])[], included: read
   for (const [index, transaction] of byInvocation) {
     while (passed < times.length && times[passed]! < transaction.invokedAt) passed += 1;
     if (passed > 0) after[included.length + passed - 1]!.push(index);
-    const returned = returnOf(transaction);
-    if (returned !== undefined) after[index]!.push(nodeOf.get(returned)!);
+    after[index]!.push(nodeOf.get(returnOf(transaction))!);
   }
   const before: number[][] = after.map(() => []);
   for (const [from, all] of after.entries()) for (const to of all) before[to]!.push(from);
@@ -248,31 +244,32 @@ function shortestCycle(
 ): readonly number[] {
   const isTied = new Uint8Array(included.length);
   for (const index of tied) isTied[index] = 1;
+  const returns = Float64Array.from(included, returnOf);
+  const queue = new Int32Array(tied.length);
+  const nodes = new Int32Array(included.length); // on the path from the start to each, both counted; 0 when not met
+  const cameFrom = new Int32Array(included.length);
   let shortest: readonly number[] | undefined;
   for (const start of tied) {
     const { invokedAt } = included[start]!;
-    const closes = (index: number) =>
-      (returnOf(included[index]!) ?? Infinity) < invokedAt || after[index]!.includes(start);
-    const cameFrom = new Int32Array(included.length).fill(-1);
-    cameFrom[start] = start;
-    let rim = [start];
-    for (let length = 1; rim.length > 0 && length < (shortest?.length ?? Infinity); length += 1) {
-      const last = rim.find(closes);
-      if (last !== undefined) {
-        const path = [last];
+    nodes.fill(0);
+    nodes[start] = 1;
+    queue[0] = start;
+    for (let head = 0, length = 1; head < length; head += 1) {
+      const from = queue[head]!;
+      if (nodes[from]! >= (shortest?.length ?? Infinity)) break;
+      if (returns[from]! < invokedAt || after[from]!.includes(start)) {
+        const path = [from];
         while (path.at(-1) !== start) path.push(cameFrom[path.at(-1)!]!);
         shortest = path.toReversed();
         break;
       }
-      const next: number[] = [];
-      for (const from of rim) {
-        for (const to of after[from]!) {
-          if (cameFrom[to] !== -1 || isTied[to] === 0) continue;
-          cameFrom[to] = from;
-          next.push(to);
-        }
+      for (const to of after[from]!) {
+        if (nodes[to] !== 0 || isTied[to] === 0) continue;
+        nodes[to] = nodes[from]! + 1;
+        cameFrom[to] = from;
+        queue[length] = to;
+        length += 1;
       }
-      rim = next;
     }
     if (shortest?.length === 2) break;
   }
@@ -280,8 +277,8 @@ function shortestCycle(
 }
 
 /** When its effect had come for certain. */
-function returnOf({ outcome, returnedAt }: Transaction): number | undefined {
-  return outcome === 'unknown' ? undefined : returnedAt;
+function returnOf({ outcome, returnedAt }: Transaction): number {
+  return outcome === 'unknown' ? Infinity : (returnedAt ?? Infinity);
 }
 
 /** Why one comes before the other, with the kind of the edge. */
