@@ -81,7 +81,7 @@ function refuseMalformed(history: readonly Transaction[]): void {
   for (const { id, invokedAt, returnedAt } of history) {
     if (ids.has(id)) throw new Error(`two transactions are called "${id}": record the repeats of one as one`);
     ids.add(id);
-    if (Number.isNaN(invokedAt) || (returnedAt !== undefined && !(returnedAt >= invokedAt))) {
+    if (!Number.isFinite(invokedAt) || (returnedAt !== undefined && !(returnedAt >= invokedAt))) {
       throw new Error(`"${id}" was invoked at ${invokedAt} and returned at ${returnedAt}: take both of one clock`);
     }
   }
