@@ -22,6 +22,8 @@ export interface Plan {
   /** What a transfer's write is conditional on: the versions it read, or locks that expire. */
   readonly guard: 'versions' | 'locks';
   readonly bug?: Bug;
+  /** Whether a client may give up when its reply does not come: true when absent. Each unknown outcome doubles porcupine's search. */
+  readonly giveUp?: boolean;
 }
 
 /** An operation as its client saw it, in values and not in versions: what porcupine is told. */
@@ -79,7 +81,7 @@ const replicaLag = 15;
  * A bank in memory with its clients, interleaved by a seeded scheduler: every `yield` is a place where others may come
  * between. Requests to write are lost, delivered late (even after their client gave up), or lose their reply.
  */
-export function runBank({ seed, clients, operationsPerClient, accounts: count, guard, bug }: Plan): Run {
+export function runBank({ seed, clients, operationsPerClient, accounts: count, guard, bug, giveUp = true }: Plan): Run {
   const random = randomFrom(seed);
   const accounts = Array.from({ length: count }, (): Account => ({
     balance: initialBalance,
@@ -173,7 +175,7 @@ export function runBank({ seed, clients, operationsPerClient, accounts: count, g
           return { result: 'refused', ...attempt, isRepeated: true };
         }
         // Only a first try's versions are known for certain when its client gives up.
-        if (!isUnanswered && random.share(0.1)) return { result: 'unknown', ...attempt };
+        if (giveUp && !isUnanswered && random.share(0.1)) return { result: 'unknown', ...attempt };
         isUnanswered = true;
       } else if (reply !== 'conflict') {
         if (bug === 'the two halves of a transfer are written apart') {
