@@ -40,7 +40,7 @@ const explanationsMax = 1000;
  * write (ww), read (wr), anti- (rw) and real-time dependencies has no cycle (A. Adya, "Weak Consistency", 1999; with
  * real time as in Elle: K. Kingsbury and P. Alvaro, VLDB 2020). An unknown outcome counts as committed when a version
  * that only it can have made was seen or built upon, and may else be left out. Several that can have made one version
- * are tried in turn.
+ * are tried in turn. It knows versions and no values: that no money is lost or negative is another check.
  */
 export function checkStrictSerializability(history: readonly Transaction[]): Verdict {
   refuseMalformed(history);
@@ -196,7 +196,7 @@ function findCycle({ included, makers }: Settled): Violation | undefined {
 }
 
 /**
- * Those that a topological sort leaves over: they stand on cycles, or between two. Real time enters as a chain of
+ * Those that topological sorts from both ends leave over: they stand on cycles, or between two. Real time enters as a chain of
  * nodes, one for each time at which something returned: what returned leads to its time's node, and the last node
  * before an invocation leads to what was invoked. So the edges are as many as transactions, not as pairs of them.
  */
@@ -234,7 +234,8 @@ function peel(after: readonly number[][], before: readonly number[][], left: Uin
 }
 
 /**
- * Breadth first from each. Real time is an interval order, so a cycle with two of its edges has a chord that makes a
+ * Breadth first from each, first for short cycles only: in a long history most transactions stand on some long one where
+ * one read is stale. Real time is an interval order, so a cycle with two of its edges has a chord that makes a
  * shorter one: a shortest cycle is a path of dependencies that one edge, a dependency or real time, closes.
  */
 function shortestCycle(
@@ -246,34 +247,44 @@ function shortestCycle(
   for (const index of tied) isTied[index] = 1;
   const returns = Float64Array.from(included, returnOf);
   const queue = new Int32Array(tied.length);
-  const nodes = new Int32Array(included.length); // on the path from the start to each, both counted; 0 when not met
+  const nodes = new Int32Array(included.length); // on the path from the start to each, both counted
+  const metIn = new Int32Array(included.length); // the round in which each was met last
+  let round = 0;
   const cameFrom = new Int32Array(included.length);
   let shortest: readonly number[] | undefined;
-  for (const start of tied) {
+  for (let nodesMax = 2; shortest === undefined; nodesMax *= 2) {
+    for (const start of tied) {
+      const cycle = cycleFrom(start, Math.min(nodesMax, (shortest?.length ?? Infinity) - 1));
+      shortest = cycle ?? shortest;
+      if (shortest?.length === 2) break;
+    }
+  }
+  return shortest;
+
+  function cycleFrom(start: number, nodesMax: number): readonly number[] | undefined {
     const { invokedAt } = included[start]!;
-    nodes.fill(0);
+    round += 1;
+    metIn[start] = round;
     nodes[start] = 1;
     queue[0] = start;
     for (let head = 0, length = 1; head < length; head += 1) {
       const from = queue[head]!;
-      if (nodes[from]! >= (shortest?.length ?? Infinity)) break;
       if (returns[from]! < invokedAt || after[from]!.includes(start)) {
         const path = [from];
         while (path.at(-1) !== start) path.push(cameFrom[path.at(-1)!]!);
-        shortest = path.toReversed();
-        break;
+        return path.toReversed();
       }
+      if (nodes[from] === nodesMax) continue;
       for (const to of after[from]!) {
-        if (nodes[to] !== 0 || isTied[to] === 0) continue;
+        if (metIn[to] === round || isTied[to] === 0) continue;
+        metIn[to] = round;
         nodes[to] = nodes[from]! + 1;
         cameFrom[to] = from;
         queue[length] = to;
         length += 1;
       }
     }
-    if (shortest?.length === 2) break;
   }
-  return shortest!;
 }
 
 /** When its effect had come for certain. */

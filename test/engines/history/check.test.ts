@@ -156,6 +156,24 @@ describe('versions that nobody can have made are refused', () => {
     );
   });
 
+  it('named by the nearest that met it', () => {
+    const history = [
+      transaction('a', [0, 1], 'x9'),
+      transaction('b', [0, 1], 'x3'),
+      transaction('c', [0, 1], '', 'x5'),
+    ];
+    expect(check(history)).toEqual(impossible('nobody made version 1 of x, and "b" read version 3'));
+  });
+
+  it('a read of what an unknown outcome can not have made, since another made the rest of it', () => {
+    const history = [
+      transaction('lost', [0], '', 'x1 y1', 'unknown'),
+      transaction('a', [0, 1], '', 'y1'),
+      transaction('b', [0, 1], 'x1'),
+    ];
+    expect(check(history)).toEqual(impossible('nobody made version 1 of x, and "b" read it'));
+  });
+
   it('a read of what only a refused transaction made', () => {
     expect(check([transaction('a', [0, 1], '', 'x1', 'refused'), transaction('b', [0, 1], 'x1')])).toEqual(
       impossible('nobody but the refused "a" made version 1 of x, and "b" read it'),
@@ -255,6 +273,31 @@ describe('an unknown outcome', () => {
       expect(() => check([half, ...contradicted, ...pairs, seen])).toThrow(
         '1000 explanations of the unknown outcomes tried: let clients repeat until a reply comes',
       );
+    });
+  });
+});
+
+describe('a long history', () => {
+  // All pairs of 50,000 transactions one after another would be more edges than memory holds.
+  const serial = Array.from({ length: 50_000 }, (_, index) => {
+    const version = Math.floor(index / 50);
+    const key = `k${index % 50}`;
+    const [reads, writes] = [[{ key, version }], [{ key, version: version + 1 }]];
+    return { ...transaction(`t${index}`, [2 * index, 2 * index + 1], ''), reads, writes };
+  });
+
+  it('passes', () => {
+    expect(check(serial)).toEqual(ok);
+  });
+
+  it('is refused for one stale read, though nearly all of it stands on some cycle', () => {
+    const stale = transaction('stale', [100_000, 100_001], '');
+    const history = [...serial, { ...stale, reads: [{ key: 'k7', version: 1 }] }];
+    expect(check(history)).toMatchObject({
+      cycle: [
+        '"stale" read version 1 of k7, which "t57" replaced (rw)',
+        '"t57" returned at 115, before "stale" was invoked at 100000 (real time)',
+      ],
     });
   });
 });
