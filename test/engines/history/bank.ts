@@ -22,7 +22,7 @@ export interface Plan {
   /** What a transfer's write is conditional on: the versions it read, or locks that expire. */
   readonly guard: 'versions' | 'locks';
   readonly bug?: Bug;
-  /** Whether a client may give up when its reply does not come: true when absent. Each unknown outcome doubles porcupine's search. */
+  /** Whether clients may give up when no reply comes; true when absent. Porcupine's search doubles with each that does. */
   readonly giveUp?: boolean;
 }
 
