@@ -166,7 +166,8 @@ function nobodyMade(missing: Access, history: readonly Transaction[], included: 
     .filter(({ key, version }) => key === missing.key && version >= missing.version)
     .reduce((lowest, one) => (one.version < lowest.version ? one : lowest));
   const nobody = refused === undefined ? 'nobody' : `nobody but the refused "${refused.id}"`;
-  return `${nobody} made ${nameOf(missing)}, and "${met.id}" ${met.did} ${isMissing(met) ? 'it' : `version ${met.version}`}`;
+  const what = isMissing(met) ? 'it' : `version ${met.version}`;
+  return `${nobody} made ${nameOf(missing)}, and "${met.id}" ${met.did} ${what}`;
 }
 
 function nameOf({ key, version }: Access): string {
@@ -196,9 +197,9 @@ function findCycle({ included, makers }: Settled): Violation | undefined {
 }
 
 /**
- * Those that topological sorts from both ends leave over: they stand on cycles, or between two. Real time enters as a chain of
- * nodes, one for each time at which something returned: what returned leads to its time's node, and the last node
- * before an invocation leads to what was invoked. So the edges are as many as transactions, not as pairs of them.
+ * Those that topological sorts from both ends leave over: they stand on cycles, or between two. Real time enters as a
+ * chain of nodes, one for each time at which something returned: what returned leads to its time's node, and the last
+ * node before an invocation leads to what was invoked. So edges are as many as transactions, not as pairs of them.
  */
 function tiedByTime(dependencies: readonly (readonly number[])[], included: readonly Transaction[]): readonly number[] {
   const after = dependencies.map((all) => [...all]);
@@ -234,9 +235,9 @@ function peel(after: readonly number[][], before: readonly number[][], left: Uin
 }
 
 /**
- * Breadth first from each, first for short cycles only: in a long history most transactions stand on some long one where
- * one read is stale. Real time is an interval order, so a cycle with two of its edges has a chord that makes a
- * shorter one: a shortest cycle is a path of dependencies that one edge, a dependency or real time, closes.
+ * Breadth first from each, and for short cycles first: one stale read puts most of a long history on long ones. Real
+ * time is an interval order, so a cycle with two of its edges has a chord that makes a shorter one: a shortest cycle is
+ * a path of dependencies that one edge, a dependency or real time, closes.
  */
 function shortestCycle(
   tied: readonly number[],

@@ -22,7 +22,7 @@ export interface Plan {
   /** What a transfer's write is conditional on: the versions it read, or locks that expire. */
   readonly guard: 'versions' | 'locks';
   readonly bug?: Bug;
-  /** Whether clients may give up when no reply comes; true when absent. Porcupine's search doubles with each that does. */
+  /** Whether clients may give up when no reply comes; true when absent. Each that does doubles porcupine's search. */
   readonly giveUp?: boolean;
 }
 
