@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../kit/clock.ts';
+import { readEnv } from '../kit/env.ts';
+import { parsed } from '../kit/http.ts';
+import { run } from '../kit/run.ts';
+import { repairVariables } from './env.ts';
+import { repairInput } from './input.ts';
+import { repair, repairRound } from './steps.ts';
+import { counters, ledger, repairs } from './store.ts';
+
+const env = readEnv(repairVariables);
+const stores = {
+  ledger: ledger({ friends: env.friendsTable, counters: env.countersTable }),
+  counters: counters(env.countersTable),
+  repairs: repairs(env.repairsTable),
+};
+const patience = { clock: systemClock, sleep: (ms: number) => sleep(ms), random: Math.random };
+
+/** The schedule's, for the members whose turn it is; a person's, for the one that they name. */
+export const handler = run(async (event: unknown, context) => {
+  const { user } = parsed(event, repairInput, 'the input');
+  if (user !== undefined) return repair(user, stores, patience);
+  return repairRound(stores, patience, () => context.getRemainingTimeInMillis());
+});
