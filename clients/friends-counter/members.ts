@@ -205,7 +205,7 @@ export function members(place: Place) {
 
     /** Runs of the repair job until a round over all users is over; none where there is no such job. */
     async repairRound(): Promise<readonly RoundResult[]> {
-      const job = outputs['Repair'];
+      const job = outputs['RepairFunction'];
       const results: RoundResult[] = [];
       while (job !== undefined && results.at(-1)?.roundIsOver !== true) {
         const { Payload, FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: job, Payload: '{}' }));

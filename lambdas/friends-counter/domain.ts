@@ -93,14 +93,6 @@ function ended(state: State): State {
   return state === 'friends' ? 'none' : state;
 }
 
-/** Two members in canonical order: (A, B) and (B, A) are the same friendship, and the same transaction. */
-export function inOrder<Member extends { readonly user: string }>(
-  a: Member,
-  b: Member,
-): readonly [first: Member, second: Member] {
-  return a.user < b.user ? [a, b] : [b, a];
-}
-
 export interface CounterWrite {
   readonly user: string;
   readonly add: number;
@@ -125,7 +117,10 @@ export function countingOf({ friends }: Counter, streamedFrom: number): Counting
   return friends >= streamedFrom ? 'stream' : 'direct';
 }
 
-/** The transaction that moves two sides and what of their counters is counted directly. */
+/**
+ * The transaction that moves two sides and what of their counters is counted directly, in canonical order: (A, B) and
+ * (B, A) are the same friendship, and the same transaction.
+ */
 export function writesOf(
   [mine, mineNext]: readonly [Party, State],
   [theirs, theirsNext]: readonly [Party, State],

@@ -116,8 +116,7 @@ export class FriendsCounterBareAdd extends Stack {
     new CfnOutput(this, 'CountersTable', { value: counters.tableName });
     new CfnOutput(this, 'PostsTable', { value: posts.tableName });
     new CfnOutput(this, 'UsersTable', { value: users.tableName });
-    new CfnOutput(this, 'Relate', { value: relate.function.functionName });
-    new CfnOutput(this, 'View', { value: view.function.functionName });
+    new CfnOutput(this, 'RelateFunction', { value: relate.function.functionName });
     new CfnOutput(this, 'Sql', {
       value: 'counter',
       description: 'Which query of SQL finds the friends as this design does.',
