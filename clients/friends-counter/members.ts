@@ -207,12 +207,13 @@ export function members(place: Place) {
     async repairRound(): Promise<readonly RoundResult[]> {
       const job = outputs['RepairFunction'];
       const results: RoundResult[] = [];
-      while (job !== undefined && results.at(-1)?.roundIsOver !== true) {
+      if (job === undefined) return results;
+      do {
         const { Payload, FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: job, Payload: '{}' }));
         const text = Buffer.from(Payload ?? []).toString();
         if (FunctionError !== undefined) throw new Error(`the repair job failed: ${text}`);
         results.push(JSON.parse(text) as RoundResult);
-      }
+      } while (results.at(-1)?.roundIsOver !== true);
       return results;
     },
   };
