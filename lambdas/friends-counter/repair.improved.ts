@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { parsed } from '../kit/http.ts';
-import { run } from '../kit/run.ts';
+import { logger, run } from '../kit/run.ts';
 import { repairVariables } from './env.ts';
 import { repairInput } from './input.ts';
 import { repair, repairRound } from './steps.ts';
@@ -20,5 +20,8 @@ const patience = { clock: systemClock, sleep: (ms: number) => sleep(ms), random:
 export const handler = run(async (event: unknown, context) => {
   const { user } = parsed(event, repairInput, 'the input');
   if (user !== undefined) return repair(user, stores, patience);
-  return repairRound(stores, patience, () => context.getRemainingTimeInMillis());
+  const round = await repairRound(stores, patience, () => context.getRemainingTimeInMillis());
+  for (const failure of round.failed) logger.error('counter not repaired', { failure });
+  for (const correction of round.corrected) logger.warn('counter corrected', { ...correction });
+  return round;
 });

@@ -4,6 +4,7 @@ import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
   type Change,
+  type Counter,
   countedAtFence,
   decide,
   isFresh,
@@ -185,7 +186,7 @@ export async function repair(
 ): Promise<Repaired> {
   let suspected: number | undefined;
   for (let recount = 1; recount <= recountsMax; recount += 1) {
-    const { epoch, friends } = await stores.counters.fence(user);
+    const { epoch, friends } = await fence(user, stores, patience);
     const unsettled: string[] = [];
     let counted = 0;
     for await (const page of stores.ledger.allSides(user)) {
@@ -209,32 +210,55 @@ export async function repair(
   throw new Error(`${recountsMax} recounts of ${user} did not agree: let one repair job run at a time`);
 }
 
+async function fence(
+  user: string,
+  { counters }: { readonly counters: Counters },
+  patience: Patience,
+): Promise<Counter> {
+  const fenced = await attempts(patience, () => counters.fence(user));
+  if (fenced === undefined) throw new Error(`the counter of ${user} is never at rest: let the repair job come again`);
+  return fenced;
+}
+
 /** Members of one page of a round. */
 const membersMax = 25;
 /** Time that the last member of a page may take. */
 const stopBeforeMs = 60_000;
+
+export interface Round {
+  readonly repaired: number;
+  readonly corrected: readonly Repaired[];
+  /** Members whose repair failed, and why. The round goes on: their turn comes again in the next one. */
+  readonly failed: readonly string[];
+  readonly roundIsOver: boolean;
+}
 
 /** Repairs members in turn, as many as time allows; the next run goes on where this one stopped. */
 export async function repairRound(
   stores: { readonly ledger: Ledger; readonly counters: Counters; readonly repairs: Repairs },
   patience: Patience,
   remainingMs: () => number,
-): Promise<{ readonly repaired: number; readonly corrected: readonly Repaired[]; readonly roundIsOver: boolean }> {
+): Promise<Round> {
   let from = await stores.repairs.from();
   let repaired = 0;
   const corrected: Repaired[] = [];
+  const failed: string[] = [];
   while (remainingMs() > stopBeforeMs) {
     const { users: members, next } = await stores.counters.page(from, membersMax);
     for (const user of members) {
-      const result = await repair(user, stores, patience);
-      repaired += 1;
-      if (result.corrected !== 0) corrected.push(result);
+      try {
+        const result = await repair(user, stores, patience);
+        repaired += 1;
+        if (result.corrected !== 0) corrected.push(result);
+      } catch (error) {
+        failed.push(`${user}: ${(error as Error).message}`);
+      }
     }
     from = next;
     await stores.repairs.goOn(from);
-    if (from === undefined) return { repaired, corrected, roundIsOver: true };
+    if (from === undefined) return { repaired, corrected, failed, roundIsOver: true };
   }
-  return { repaired, corrected, roundIsOver: false };
+  return { repaired, corrected, failed, roundIsOver: false };
 }
 
 /** Until an attempt gives something; nothing when none of them does. Full jitter (AWS, "Exponential backoff and jitter"). */

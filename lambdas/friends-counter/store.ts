@@ -2,7 +2,6 @@ import {
   type AttributeValue,
   BatchGetItemCommand,
   type BatchGetItemCommandOutput,
-  ConditionalCheckFailedException,
   DynamoDBClient,
   GetItemCommand,
   type KeysAndAttributes,
@@ -10,7 +9,7 @@ import {
   QueryCommand,
   ScanCommand,
   type TransactWriteItem,
-  TransactionCanceledException,
+  type TransactionCanceledException,
   TransactWriteItemsCommand,
   UpdateItemCommand,
   DeleteItemCommand,
@@ -121,39 +120,34 @@ export function counters(table: string, dynamo = new DynamoDBClient(bounded)) {
       return counterOf(user, Item).friends;
     },
 
-    /** Begins an epoch, from which on writers of the one before are refused, and tells the count at that moment. */
-    async fence(user: string): Promise<Counter> {
-      const { Attributes } = await dynamo.send(
-        new UpdateItemCommand({
-          TableName: table,
-          Key: { user: { S: user } },
-          UpdateExpression: 'ADD #epoch :one, #version :one',
-          ExpressionAttributeNames: names('epoch', 'version'),
-          ExpressionAttributeValues: { ':one': number(1) },
-          ReturnValues: 'ALL_NEW',
-        }),
-      );
-      return counterOf(user, Attributes);
+    /**
+     * Begins an epoch, from which on writers of the one before are refused, and tells the count at that moment. Nothing
+     * when a transaction is under way at the counter, which DynamoDB does not let wait.
+     */
+    async fence(user: string): Promise<Counter | undefined> {
+      const update = new UpdateItemCommand({
+        TableName: table,
+        Key: { user: { S: user } },
+        UpdateExpression: 'ADD #epoch :one, #version :one',
+        ExpressionAttributeNames: names('epoch', 'version'),
+        ExpressionAttributeValues: { ':one': number(1) },
+        ReturnValues: 'ALL_NEW',
+      });
+      const reply = await unlessLost(dynamo.send(update));
+      return reply === undefined ? undefined : counterOf(user, reply.Attributes);
     },
 
     /** Adds to the count once an epoch, and only as long as it lasts. */
     async correct({ user, add, epoch }: CounterWrite): Promise<{ readonly corrected: boolean }> {
-      try {
-        await dynamo.send(
-          new UpdateItemCommand({
-            TableName: table,
-            Key: { user: { S: user } },
-            UpdateExpression: 'ADD #friends :add, #version :one SET #corrected = :epoch',
-            ConditionExpression: '#epoch = :epoch AND (attribute_not_exists(#corrected) OR #corrected < :epoch)',
-            ExpressionAttributeNames: names('friends', 'version', 'corrected', 'epoch'),
-            ExpressionAttributeValues: { ':add': number(add), ':one': number(1), ':epoch': number(epoch) },
-          }),
-        );
-        return { corrected: true };
-      } catch (error) {
-        if (!(error instanceof ConditionalCheckFailedException)) throw error;
-        return { corrected: false };
-      }
+      const update = new UpdateItemCommand({
+        TableName: table,
+        Key: { user: { S: user } },
+        UpdateExpression: 'ADD #friends :add, #version :one SET #corrected = :epoch',
+        ConditionExpression: '#epoch = :epoch AND (attribute_not_exists(#corrected) OR #corrected < :epoch)',
+        ExpressionAttributeNames: names('friends', 'version', 'corrected', 'epoch'),
+        ExpressionAttributeValues: { ':add': number(add), ':one': number(1), ':epoch': number(epoch) },
+      });
+      return { corrected: (await unlessLost(dynamo.send(update))) !== undefined };
     },
 
     /** The next members in the table's own order. */
@@ -193,10 +187,37 @@ export function repairs(table: string, dynamo = new DynamoDBClient(bounded)) {
   };
 }
 
-export type Applied = { readonly applied: true } | { readonly applied: false };
+export interface Applied {
+  readonly applied: boolean;
+}
 
-/** Cancelled by these a transaction may be tried again: what was read is no longer so, or another one is under way. */
-const lostRaces = new Set(['ConditionalCheckFailed', 'TransactionConflict']);
+/** What was read is no longer so, another transaction is under way, or the partition is busy: read and try again. */
+const lostRaces = new Set([
+  'ConditionalCheckFailed',
+  'ConditionalCheckFailedException',
+  'TransactionConflict',
+  'TransactionConflictException',
+  'TransactionInProgressException',
+  // Of one item of a transaction; of a single write the SDK itself tries again.
+  'ProvisionedThroughputExceeded',
+  'ThrottlingError',
+]);
+
+/** The reply; nothing when the race was lost. The SDK tries none of them again. */
+async function unlessLost<Reply>(call: Promise<Reply>): Promise<Reply | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const { name } = error as Error;
+    const { CancellationReasons: reasons = [] } = error as Partial<TransactionCanceledException>;
+    const codes =
+      name === 'TransactionCanceledException'
+        ? reasons.map(({ Code = 'None' }) => Code).filter((c) => c !== 'None')
+        : [name];
+    if (codes.every((code) => lostRaces.has(code))) return undefined;
+    throw error;
+  }
+}
 
 /** Sides and counters, changed together. `nowMs` says when what is no friendship any more may be forgotten. */
 export function ledger(
@@ -322,15 +343,8 @@ export function ledger(
   };
 
   async function transact(items: TransactWriteItem[]): Promise<Applied> {
-    try {
-      await dynamo.send(new TransactWriteItemsCommand({ TransactItems: items }));
-      return { applied: true };
-    } catch (error) {
-      if (!(error instanceof TransactionCanceledException)) throw error;
-      const codes = (error.CancellationReasons ?? []).map(({ Code = 'None' }) => Code);
-      if (codes.every((code) => code === 'None' || lostRaces.has(code))) return { applied: false };
-      throw error;
-    }
+    const reply = await unlessLost(dynamo.send(new TransactWriteItemsCommand({ TransactItems: items })));
+    return { applied: reply !== undefined };
   }
 
   function putOf(side: Side, nowMs: number) {

@@ -35,6 +35,7 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
     const improved = result.faults['improved']!.join('\n');
     expect(improved).toMatch(/Relate: crash-after TransactWriteItems/);
     expect(improved).toMatch(/Relate: lose-reply TransactWriteItems/);
+    expect(improved).toMatch(/Relate: fail TransactWriteItems/);
     expect(improved).toMatch(/Settle: crash-(before|after) TransactWriteItems/);
     expect(result.faults['naive']!.join('\n')).toMatch(/Relate: crash-after PutItem/);
   });

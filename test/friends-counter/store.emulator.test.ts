@@ -200,17 +200,62 @@ describe('a celebrity', () => {
   });
 });
 
+describe('a transaction that meets another one', () => {
+  const failing = (error: object, times: number) => {
+    const client = new DynamoDBClient({ ...bounded, ...aws });
+    let left = times;
+    const fail: InitializeMiddleware<object, MetadataBearer> =
+      (next, { commandName }) =>
+      async (args) => {
+        if (!/TransactWriteItems|UpdateItem/.test(String(commandName)) || left === 0) return next(args);
+        left -= 1;
+        throw Object.assign(new Error('refused'), error);
+      };
+    (client.middlewareStack as MiddlewareStack<object, MetadataBearer>).add(fail, { step: 'initialize' });
+    return storesOf(tables, client);
+  };
+  const cancelled = (...codes: readonly string[]) => ({
+    name: 'TransactionCanceledException',
+    CancellationReasons: codes.map((Code) => ({ Code })),
+  });
+
+  it('is tried again: in conflict, in progress, or too late', async () => {
+    await register('oli', 'pia');
+    for (const error of [
+      cancelled('None', 'TransactionConflict'),
+      cancelled('ConditionalCheckFailed', 'None'),
+      cancelled('ThrottlingError', 'TransactionConflict'),
+      { name: 'TransactionInProgressException' },
+    ]) {
+      expect((await change('befriend', 'oli', 'pia', 1_000, failing(error, 3))).status).toBe(201);
+      await change('unfriend', 'oli', 'pia');
+    }
+    expect(await repair('oli', failing({ name: 'TransactionConflictException' }, 4), patience)).toMatchObject({
+      corrected: 0,
+    });
+    await expectConsistent('oli', 'pia');
+  });
+
+  it('fails when it is refused for another reason, and is not taken for a lost race', async () => {
+    for (const error of [cancelled('None', 'ValidationError'), { name: 'AccessDeniedException' }]) {
+      await expect(change('befriend', 'oli', 'pia', 1_000, failing(error, 1))).rejects.toMatchObject({
+        message: 'refused',
+      });
+    }
+  });
+});
+
 describe('the repair job', () => {
   it('corrects a damaged counter once, and finds nothing after it', async () => {
     await register('gil', 'hal');
     await change('befriend', 'gil', 'hal');
-    await stores.counters.correct({ user: 'gil', add: 4, epoch: (await stores.counters.fence('gil')).epoch });
+    await stores.counters.correct({ user: 'gil', add: 4, epoch: (await stores.counters.fence('gil'))!.epoch });
     expect(await repair('gil', stores, patience)).toEqual({ user: 'gil', corrected: -4, settled: 0 });
     expect(await repair('gil', stores, patience)).toEqual({ user: 'gil', corrected: 0, settled: 0 });
   });
 
   it('adds its difference once an epoch, and not in another one', async () => {
-    const { epoch } = await stores.counters.fence('ivy');
+    const { epoch } = (await stores.counters.fence('ivy'))!;
     expect(await stores.counters.correct({ user: 'ivy', add: 2, epoch })).toEqual({ corrected: true });
     expect(await stores.counters.correct({ user: 'ivy', add: 2, epoch })).toEqual({ corrected: false });
     await stores.counters.fence('ivy');
@@ -238,7 +283,7 @@ describe('the repair job', () => {
     for (const other of others.slice(0, 6)) await change('befriend', 'kim', other);
     for (const seed of [1, 2, 3, 4]) {
       const random = randomFrom(seed);
-      const { epoch } = await stores.counters.fence('kim');
+      const { epoch } = (await stores.counters.fence('kim'))!;
       await stores.counters.correct({ user: 'kim', add: seed, epoch });
       const busy = {
         ...stores,
@@ -266,9 +311,19 @@ describe('the repair job', () => {
     let calls = 0;
     // Time for one page.
     const first = await repairRound(own, patience, () => (calls++ === 0 ? 100_000 : 0));
-    expect(first).toEqual({ repaired: 25, corrected: [], roundIsOver: false });
-    expect(await repairRound(own, patience, () => 100_000)).toEqual({ repaired: 5, corrected: [], roundIsOver: true });
+    expect(first).toEqual({ repaired: 25, corrected: [], failed: [], roundIsOver: false });
+    expect(await repairRound(own, patience, () => 100_000)).toEqual({
+      repaired: 5,
+      corrected: [],
+      failed: [],
+      roundIsOver: true,
+    });
     expect((await repairRound(own, patience, () => 100_000)).repaired).toBe(30);
+    // One who cannot be repaired holds nobody up.
+    const fence = async (user: string) => (user === 'user-7' ? undefined : own.counters.fence(user));
+    const held = await repairRound({ ...own, counters: { ...own.counters, fence } }, patience, () => 100_000);
+    expect(held).toMatchObject({ repaired: 29, roundIsOver: true });
+    expect(held.failed).toEqual([expect.stringContaining('user-7: the counter of user-7 is never at rest')]);
   });
 });
 
@@ -297,7 +352,7 @@ describe('a process that dies at any call', () => {
     repair: {
       before: async () => {
         await change('befriend', 'lea', 'max', 0);
-        const { epoch } = await stores.counters.fence('lea');
+        const { epoch } = (await stores.counters.fence('lea'))!;
         await stores.counters.correct({ user: 'lea', add: 5, epoch });
       },
       run: (from) => repair('lea', from, patience),

@@ -30,12 +30,14 @@ export const question = {
       n: 1,
       text: 'A separate friends-counter table',
       answer:
-        'Users by user; friends by user and other, one item for each of the two sides of a friendship; counters by user; ' +
-        'posts by user and post. A post and its author’s counter are two items of half a read unit each, whatever the ' +
+        'Tables: users (key user: name); friends (key user, sort other: state, counted, revision), one item for each of ' +
+        'the two sides of a friendship; counters (key user: friends, epoch); posts (key user, sort post: text). Access: ' +
+        'show a post by its key and its author’s counter by the author; list friends by a query of the user; ask ' +
+        'whether two are friends by the key of a side; no further index. A post and its author’s counter are two items of half a read unit each, whatever the ' +
         'friends, kept for a second in each environment. Making a friendship writes both sides and both counters in one ' +
         'transaction, in canonical order, each side only over the revision that was read: (A, B), (B, A) and a retry ' +
         'count once. A side knows what its counter holds for it; so a celebrity’s sides can be counted later, in batches, ' +
-        'from the stream, and a member is switched over in the midst of traffic by nothing but the size of the counter. ' +
+        'from the stream, and a user is switched over in the midst of traffic by nothing but the size of the counter. ' +
         'A repair job recounts under a fence and adds the difference.',
       properties: [
         'friends counted wrongly after concurrent changes, retries and crashes',
