@@ -31,7 +31,7 @@ export const postBody = z.strictObject({
 });
 
 /** What the schedule or a person gives the repair job: a member, or nothing for the next ones in turn. */
-export const repairInput = z.object({ user: id.exactOptional() });
+export const repairInput = z.strictObject({ user: id.exactOptional() });
 
 const verbs: Readonly<Record<string, Verb>> = {
   'PUT /users/{user}/friends/{other}': 'befriend',

@@ -173,7 +173,8 @@ describe('a batch of the stream', () => {
 });
 
 test.prop([anything])('the repair job takes a user, nothing, or refuses', async (input) => {
-  if (repairInput.safeParse(input).success) return;
+  // Middy makes an empty event of none.
+  if (input === undefined || repairInput.safeParse(input).success) return;
   vi.spyOn(console, 'error').mockReturnValue();
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   await expect(loaded.get('repair.improved')!(input, { awsRequestId: '1' })).rejects.toMatchObject({ status: 400 });
