@@ -1,4 +1,4 @@
-import { AttributeType, BillingMode, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, BillingMode, type StreamViewType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
 import { isProduction, removalOfData } from './stage.ts';
 
@@ -9,6 +9,8 @@ export interface OnDemandTableProps {
   readonly sort?: string;
   /** Attribute that holds an item's expiry in epoch seconds; items stay when absent. */
   readonly expires?: string;
+  /** What a change of an item tells to the table’s stream: its keys, its old or its new image; absent: no stream. */
+  readonly stream?: StreamViewType;
 }
 
 /** A DynamoDB table, paid by request, encrypted, with point-in-time recovery; production protects it from deletion. */
@@ -18,6 +20,7 @@ export class OnDemandTable extends Table {
       partitionKey: { name: props.key, type: AttributeType.STRING },
       ...(props.sort === undefined ? {} : { sortKey: { name: props.sort, type: AttributeType.STRING } }),
       ...(props.expires === undefined ? {} : { timeToLiveAttribute: props.expires }),
+      ...(props.stream === undefined ? {} : { stream: props.stream }),
       billingMode: BillingMode.PAY_PER_REQUEST,
       encryption: TableEncryption.AWS_MANAGED,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },

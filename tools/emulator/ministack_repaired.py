@@ -11,18 +11,23 @@ to CloudWatch namespaces"). ministack does not know that key, and so refuses wha
 
 A range of an object's version is that range (AWS: "GetObject", Range). ministack answers with the whole version, which
 would make a reader of ten ranges read ten objects.
+
+A query or a scan is charged by the bytes of all items that it read, in blocks of 4 KB (AWS: "DynamoDB on-demand
+capacity mode", Query). ministack charges one block whatever it read, which would make a join as cheap as a key.
 """
 
 import json
 
 from ministack import app
 from ministack.core import iam_actions
-from ministack.services import s3
+from ministack.services import dynamodb, s3
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
 request_tag_context = iam_actions.request_tag_context
 get_object = s3._get_object
+paginate_evaluated_items = dynamodb._paginate_evaluated_items
+add_consumed_capacity = dynamodb._add_consumed_capacity
 
 
 def pin_secure_origin(address, _secure):
@@ -59,9 +64,37 @@ def get_object_range(bucket, key, headers, parameters=None):
     return 206, {**reply, **length}, body[start : end + 1]
 
 
+page_bytes = 0
+
+
+def paginate_and_weigh(items, limit, table, index_name=None):
+    global page_bytes
+    page, more = paginate_evaluated_items(items, limit, table, index_name)
+    entries = (dynamodb._apply_index_projection(item, table, index_name) if index_name else item for item in page)
+    page_bytes = sum(dynamodb._item_size_bytes(entry) for entry in entries)
+    return page, more
+
+
+def add_capacity_by_bytes(result, data, table_name, *arguments, **options):
+    global page_bytes
+    add_consumed_capacity(result, data, table_name, *arguments, **options)
+    # Only a page counts what it scanned.
+    if "ScannedCount" in result and "ConsumedCapacity" in result:
+        result["ConsumedCapacity"] = times(result["ConsumedCapacity"], max(1, -(-page_bytes // 4096)))
+    page_bytes = 0
+
+
+def times(capacity, blocks):
+    if isinstance(capacity, dict):
+        return {name: times(value, blocks) for name, value in capacity.items()}
+    return capacity * blocks if isinstance(capacity, float) else capacity
+
+
 if __name__ == "__main__":
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
     s3._get_object = get_object_range
+    dynamodb._paginate_evaluated_items = paginate_and_weigh
+    dynamodb._add_consumed_capacity = add_capacity_by_bytes
     app.main()

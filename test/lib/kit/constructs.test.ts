@@ -1,4 +1,5 @@
 import { App, Duration, Stack } from 'aws-cdk-lib';
+import { StreamViewType } from 'aws-cdk-lib/aws-dynamodb';
 import { DefinitionBody, Pass } from 'aws-cdk-lib/aws-stepfunctions';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PrivateBucket } from '../../../lib/kit/bucket.ts';
@@ -261,6 +262,12 @@ describe('an on-demand table', () => {
       SSESpecification: { SSEEnabled: true },
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
       DeletionProtectionEnabled: false,
+    });
+  });
+
+  it('has a stream when it is told what that tells', async () => {
+    expect(await tableOf({ key: 'id', stream: StreamViewType.NEW_IMAGE })).toMatchObject({
+      StreamSpecification: { StreamViewType: 'NEW_IMAGE' },
     });
   });
 

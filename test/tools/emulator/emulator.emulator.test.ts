@@ -4,7 +4,15 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CreateTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  GetItemCommand,
+  ListTablesCommand,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/client-dynamodb';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -104,6 +112,40 @@ describe('startEmulator', () => {
       expect([reply.ContentRange, await reply.Body!.transformToString()]).toEqual(['bytes 2-4/8', 'cde']);
       expect(await (await get('bytes=6-99')).Body!.transformToString()).toBe('gh');
       await expect(get('bytes=8-9')).rejects.toMatchObject({ name: 'InvalidRange' });
+    } finally {
+      await stop();
+    }
+  });
+
+  it('charges a query for the bytes of the items that it read, as DynamoDB does', async () => {
+    const { aws, stop } = await startEmulator();
+    try {
+      await createTable(aws, 'letters');
+      const dynamo = new DynamoDBClient(aws);
+      const put = (id: string, chars: number) =>
+        dynamo.send(
+          new PutItemCommand({ TableName: 'letters', Item: { id: { S: id }, text: { S: 'x'.repeat(chars) } } }),
+        );
+      const units = async (id: string, ConsistentRead: boolean) => {
+        const { ConsumedCapacity } = await dynamo.send(
+          new QueryCommand({
+            TableName: 'letters',
+            Select: 'COUNT',
+            KeyConditionExpression: 'id = :id',
+            ExpressionAttributeValues: { ':id': { S: id } },
+            ConsistentRead,
+            ReturnConsumedCapacity: 'TOTAL',
+          }),
+        );
+        return ConsumedCapacity?.CapacityUnits;
+      };
+      // Names and keys weigh too: 2 + 4 + 4 bytes around the text.
+      await Promise.all([put('full', 4086), put('over', 4087), put('long', 40_000)]);
+      expect([await units('none', true), await units('full', true), await units('over', true)]).toEqual([1, 1, 2]);
+      expect([await units('long', true), await units('long', false)]).toEqual([10, 5]);
+      await dynamo.send(new GetItemCommand({ TableName: 'letters', Key: { id: { S: 'long' } } }));
+      const scan = { TableName: 'letters', ReturnConsumedCapacity: 'TOTAL' } as const;
+      expect((await dynamo.send(new ScanCommand(scan))).ConsumedCapacity?.CapacityUnits).toBe(6);
     } finally {
       await stop();
     }

@@ -1,0 +1,222 @@
+import {
+  BatchWriteItemCommand,
+  type BatchWriteItemCommandOutput,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  GetItemCommand,
+  paginateQuery,
+  UpdateItemCommand,
+  type WriteRequest,
+} from '@aws-sdk/client-dynamodb';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShownPost, State, Verb } from '../../lambdas/friends-counter/domain.ts';
+
+/** What members and a person at the console need to know of a deployed variant. */
+export interface Place {
+  /** Constructor argument of the SDK's clients. */
+  readonly aws: Pick<DynamoDBClientConfig, 'region' | 'credentials'> & { readonly endpoint?: string };
+  /** CloudFormation outputs, by output key. */
+  readonly outputs: Readonly<Record<string, string>>;
+  http(
+    apiId: string,
+  ): (request: {
+    readonly method: 'GET' | 'PUT' | 'DELETE';
+    readonly path: string;
+    readonly body?: unknown;
+  }) => Promise<{ readonly status: number; readonly body: string }>;
+}
+
+/** One side of a relation, as the table has it. */
+export interface StoredSide {
+  readonly user: string;
+  readonly other: string;
+  readonly state: State;
+  /** Absent where the variant counts nothing. */
+  readonly counted?: number;
+}
+
+/** What a member's client got in the end: a status, or nothing as often as it tried. */
+export type Outcome = { readonly status: number; readonly attempts: number } | { readonly gaveUp: true };
+
+export interface RoundResult {
+  readonly repaired: number;
+  readonly roundIsOver: boolean;
+}
+
+const batchMax = 25;
+const batchesAtOnce = 8;
+/** A worker that was killed is replaced in that time; a busy emulator needs it twice over. */
+const retryDelayMs = 50;
+
+const methods = {
+  befriend: ['PUT', 'friends'],
+  unfriend: ['DELETE', 'friends'],
+  block: ['PUT', 'blocks'],
+  unblock: ['DELETE', 'blocks'],
+} as const satisfies Record<Verb, readonly ['PUT' | 'DELETE', string]>;
+
+/** The members' clients, and what a person could look up at the console, by the variant's outputs. */
+export function members(place: Place) {
+  const { outputs, aws } = place;
+  const dynamo = new DynamoDBClient(aws);
+  const lambda = new LambdaClient(aws);
+  const output = (name: string): string => {
+    const value = outputs[name];
+    if (value === undefined)
+      throw new Error(`the stack has no output "${name}": outputs are ${Object.keys(outputs).join(', ')}`);
+    return value;
+  };
+  const http = place.http(output('ApiId'));
+  const counters = outputs['CountersTable'];
+
+  /** Items, 25 in a request, eight requests at a time. */
+  async function putAll(table: string, items: readonly NonNullable<WriteRequest['PutRequest']>[]): Promise<void> {
+    const batches = Array.from({ length: Math.ceil(items.length / batchMax) }, (_, index) =>
+      items.slice(index * batchMax, (index + 1) * batchMax),
+    );
+    await Promise.all(
+      Array.from({ length: batchesAtOnce }, async () => {
+        for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
+          let left: WriteRequest[] | undefined = batch.map((PutRequest) => ({ PutRequest }));
+          for (let attempt = 1; left !== undefined && left.length > 0; attempt += 1) {
+            if (attempt > 8) throw new Error(`DynamoDB left ${left.length} items of ${table} unstored 8 times`);
+            if (attempt > 1) await sleep(25 * 2 ** attempt);
+            const reply: BatchWriteItemCommandOutput = await dynamo.send(
+              new BatchWriteItemCommand({ RequestItems: { [table]: left } }),
+            );
+            left = reply.UnprocessedItems?.[table];
+          }
+        }
+      }),
+    );
+  }
+
+  return {
+    output,
+
+    /** Users, not registered one by one. */
+    registerAll: (users: readonly string[]) =>
+      putAll(
+        output('UsersTable'),
+        users.map((user) => ({ Item: { user: { S: user }, name: { S: user } } })),
+      ),
+
+    /** A post of each of these users, under the same ID. */
+    publishAll: (users: readonly string[], post: string) =>
+      putAll(
+        output('PostsTable'),
+        users.map((user) => ({ Item: { user: { S: user }, post: { S: post }, text: { S: `${post} of ${user}` } } })),
+      ),
+
+    /** Friends that a user has had for years, with the counter that goes with them: their sides are not looked at. */
+    async befriendAll(user: string, others: readonly string[]): Promise<void> {
+      await putAll(
+        output('FriendsTable'),
+        others.map((other) => ({
+          Item: {
+            user: { S: user },
+            other: { S: other },
+            state: { S: 'friends' },
+            counted: { N: '1' },
+            epoch: { N: '0' },
+            before: { N: '0' },
+            revision: { N: '1' },
+          },
+        })),
+      );
+      if (counters === undefined) return;
+      await putAll(counters, [
+        { Item: { user: { S: user }, friends: { N: String(others.length) }, version: { N: '0' } } },
+      ]);
+    },
+
+    /** One attempt: nothing when the connection broke or the server failed. */
+    async ask(verb: Verb, user: string, other: string): Promise<{ readonly status: number } | undefined> {
+      const [method, noun] = methods[verb];
+      const reply = await http({ method, path: `/users/${user}/${noun}/${other}` }).catch(() => undefined);
+      return reply === undefined || reply.status >= 500 ? undefined : { status: reply.status };
+    },
+
+    /** A client that tries again while it gets no answer, up to so many attempts. */
+    async insist(verb: Verb, user: string, other: string, attemptsMax: number): Promise<Outcome> {
+      for (let attempts = 1; attempts <= attemptsMax; attempts += 1) {
+        const reply = await this.ask(verb, user, other);
+        if (reply !== undefined) return { ...reply, attempts };
+        await sleep(retryDelayMs);
+      }
+      return { gaveUp: true };
+    },
+
+    async view(user: string, post: string): Promise<ShownPost> {
+      const reply = await http({ method: 'GET', path: `/users/${user}/posts/${post}` });
+      if (reply.status !== 200) throw new Error(`GET of ${user}'s ${post} answered ${reply.status}: ${reply.body}`);
+      return JSON.parse(reply.body) as ShownPost;
+    },
+
+    /** All sides of a user. */
+    async sides(user: string): Promise<readonly StoredSide[]> {
+      const found: StoredSide[] = [];
+      const pages = paginateQuery(
+        { client: dynamo },
+        {
+          TableName: output('FriendsTable'),
+          ConsistentRead: true,
+          KeyConditionExpression: '#user = :user',
+          ExpressionAttributeNames: { '#user': 'user' },
+          ExpressionAttributeValues: { ':user': { S: user } },
+        },
+      );
+      for await (const { Items = [] } of pages) {
+        for (const item of Items) {
+          found.push({
+            user,
+            other: item['other']!.S!,
+            state: item['state']!.S as State,
+            ...(item['counted']?.N === undefined ? {} : { counted: Number(item['counted'].N) }),
+          });
+        }
+      }
+      return found;
+    },
+
+    /** How often the user's counter was written; 0 where there is none. */
+    async counterWrites(user: string): Promise<number> {
+      if (counters === undefined) return 0;
+      const { Item } = await dynamo.send(
+        new GetItemCommand({ TableName: counters, Key: { user: { S: user } }, ConsistentRead: true }),
+      );
+      return Number(Item?.['version']?.N ?? 0);
+    },
+
+    /** What a bug or a hand does to a counter; nothing where there is none. */
+    async damage(user: string, by: number): Promise<void> {
+      if (counters === undefined) return;
+      await dynamo.send(
+        new UpdateItemCommand({
+          TableName: counters,
+          Key: { user: { S: user } },
+          UpdateExpression: 'ADD #friends :by',
+          ExpressionAttributeNames: { '#friends': 'friends' },
+          ExpressionAttributeValues: { ':by': { N: String(by) } },
+        }),
+      );
+    },
+
+    /** Runs of the repair job until a round over all users is over; none where there is no such job. */
+    async repairRound(): Promise<readonly RoundResult[]> {
+      const job = outputs['RepairFunction'];
+      const results: RoundResult[] = [];
+      if (job === undefined) return results;
+      do {
+        const { Payload, FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: job, Payload: '{}' }));
+        const text = Buffer.from(Payload ?? []).toString();
+        if (FunctionError !== undefined) throw new Error(`the repair job failed: ${text}`);
+        results.push(JSON.parse(text) as RoundResult);
+      } while (results.at(-1)?.roundIsOver !== true);
+      return results;
+    },
+  };
+}
+
+export type Members = ReturnType<typeof members>;

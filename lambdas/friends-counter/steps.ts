@@ -1,0 +1,291 @@
+/** What the handlers do. Stores, clock and sleep are arguments. */
+
+import type { Clock } from '../kit/clock.ts';
+import { json, Problem, type Reply } from '../kit/http.ts';
+import {
+  type Change,
+  type Counter,
+  countedAtFence,
+  decide,
+  isFresh,
+  isSettled,
+  type Kept,
+  limits,
+  type Party,
+  type Post,
+  settlingOf,
+  type ShownPost,
+  type State,
+  writesOf,
+} from './domain.ts';
+import type { Applied, counters, Ledger, posts, repairs, rows, users } from './store.ts';
+
+type Users = ReturnType<typeof users>;
+type Posts = ReturnType<typeof posts>;
+type Rows = ReturnType<typeof rows>;
+type Counters = ReturnType<typeof counters>;
+type Repairs = ReturnType<typeof repairs>;
+
+/** How to wait between two attempts; a test that waits for nobody resolves at once. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Publishes, or replaces, a member's post. */
+export async function publish(post: Post, stores: { readonly users: Users; readonly posts: Posts }): Promise<Reply> {
+  if (!(await stores.users.exists(post.user))) throw unknownUser(post.user);
+  await stores.posts.put(post);
+  return json(200, post);
+}
+
+/** A post with its author's friends, both read at the same time. */
+export async function view(
+  { user, post }: Pick<Post, 'user' | 'post'>,
+  { posts, friends }: { readonly posts: Posts; readonly friends: (user: string) => Promise<number> },
+): Promise<ShownPost> {
+  const [found, count] = await Promise.all([posts.get(user, post), friends(user)]);
+  if (found === undefined) throw new Problem(404, `user ${user} has no post ${post}: publish it first`);
+  return { ...found, friends: count };
+}
+
+/**
+ * The same, once in `keptMs` in each environment: however many look at a post, so many environments read it, each so
+ * often. What is kept is bounded; the oldest goes first.
+ */
+export function keeping(
+  show: (key: Pick<Post, 'user' | 'post'>) => Promise<ShownPost>,
+  { keptMs, clock }: { readonly keptMs: number; readonly clock: Clock },
+): (key: Pick<Post, 'user' | 'post'>) => Promise<ShownPost> {
+  const answers = new Map<string, Kept<ShownPost>>();
+  return async (key) => {
+    const label = `${key.user}/${key.post}`;
+    const kept = answers.get(label);
+    if (kept !== undefined && isFresh(kept, clock(), keptMs)) return kept.value;
+    answers.delete(label);
+    const atMs = clock();
+    const value = await show(key);
+    const [oldest] = answers.keys();
+    if (oldest !== undefined && answers.size >= limits.answersMax) answers.delete(oldest);
+    answers.set(label, { value, atMs });
+    return value;
+  };
+}
+
+/** Writes one side, then the other. */
+export async function relateRows(
+  { verb, user, other }: Change,
+  stores: { readonly users: Users; readonly rows: Rows },
+): Promise<Reply> {
+  for (const member of [user, other]) if (!(await stores.users.exists(member))) throw unknownUser(member);
+  const [mine, theirs] = [await stores.rows.state(user, other), await stores.rows.state(other, user)];
+  const decision = decide(verb, mine, theirs);
+  if (decision.do === 'refuse') throw blocked(user, other);
+  if (decision.do === 'nothing') return related(verb, mine, false);
+  await stores.rows.put(user, other, decision.mine);
+  await stores.rows.put(other, user, decision.theirs);
+  return related(verb, decision.mine, true);
+}
+
+/** Writes both sides and adds to both counters in one transaction, whatever was there: only blocks are looked at. */
+export async function relateBlindly(
+  { verb, user, other }: Change,
+  stores: { readonly ledger: Ledger },
+): Promise<Reply> {
+  const [mine, theirs] = await stores.ledger.parties(user, other);
+  for (const { known, side } of [mine, theirs]) if (!known) throw unknownUser(side.user);
+  const states = [mine.side.state, theirs.side.state] as const;
+  // Asked to befriend, it takes them for strangers; asked to unfriend, for friends.
+  const assumed: Partial<Record<Change['verb'], State>> = { befriend: 'none', unfriend: 'friends' };
+  const before = states.includes('blocked') ? undefined : assumed[verb];
+  const [from, to] = [before ?? states[0], before ?? states[1]];
+  const decision = decide(verb, from, to);
+  if (decision.do === 'refuse') throw blocked(user, other);
+  if (decision.do === 'nothing') return related(verb, states[0], false);
+  const sides = [
+    { ...mine.side, state: decision.mine },
+    { ...theirs.side, state: decision.theirs },
+  ];
+  const { applied } = await stores.ledger.increment(sides, friends(decision.mine) - friends(from));
+  if (!applied) throw busy();
+  return related(verb, decision.mine, true);
+}
+
+function friends(state: State): number {
+  return state === 'friends' ? 1 : 0;
+}
+
+/** Decides by what both sides are, and writes over exactly that; what somebody else changed meanwhile is read again. */
+export async function relate(
+  { verb, user, other }: Change,
+  stores: { readonly ledger: Ledger },
+  { streamedFrom, patience }: { readonly streamedFrom: number; readonly patience: Patience },
+): Promise<Reply> {
+  const reply = await attempts(patience, async () => {
+    const [mine, theirs] = await stores.ledger.parties(user, other);
+    for (const { known, side } of [mine, theirs] satisfies readonly Party[]) if (!known) throw unknownUser(side.user);
+    const decision = decide(verb, mine.side.state, theirs.side.state);
+    if (decision.do === 'refuse') throw blocked(user, other);
+    if (decision.do === 'nothing') return related(verb, mine.side.state, false);
+    const writes = writesOf([mine, decision.mine], [theirs, decision.theirs], streamedFrom);
+    const { applied } = await stores.ledger.apply(writes, patience.clock());
+    return applied ? related(verb, decision.mine, true) : undefined;
+  });
+  if (reply === undefined) throw busy();
+  return reply;
+}
+
+/** Counts the sides of one member that are not counted yet, in transactions of up to 99. A side that is counted stays. */
+export async function settle(
+  user: string,
+  others: readonly string[],
+  stores: { readonly ledger: Ledger },
+  patience: Patience,
+): Promise<{ readonly settled: number }> {
+  let settled = 0;
+  for (let from = 0; from < others.length; from += limits.sidesOfTransactionMax) {
+    const chunk = others.slice(from, from + limits.sidesOfTransactionMax);
+    const done = await attempts(patience, async () => {
+      const { counter, sides } = await stores.ledger.sides(user, chunk);
+      const writes = settlingOf(counter, sides);
+      if (writes === undefined) return 0;
+      const { applied }: Applied = await stores.ledger.apply(writes, patience.clock());
+      return applied ? writes.sides.length : undefined;
+    });
+    // The stream hands the batch over again.
+    if (done === undefined) throw new Error(`the sides of ${user} changed ${limits.attemptsMax} times: try again`);
+    settled += done;
+  }
+  return { settled };
+}
+
+export interface Repaired {
+  readonly user: string;
+  /** What the counter was wrong by. */
+  readonly corrected: number;
+  readonly settled: number;
+}
+
+/** Recounts until two agree; more often than this means that another job repairs the same member. */
+const recountsMax = 5;
+
+/**
+ * Makes a counter equal its sides, in the midst of traffic. A fence begins an epoch; every side that changes after it
+ * keeps what was counted before it; so the sides, read one after the other, add up to the moment of the fence, at which
+ * the counter is known too. The difference is added, not set: what was counted since stays.
+ *
+ * A difference is believed when the next recount finds it as well: a transaction that commits at the very fence shows
+ * its items one by one to a query (read-committed isolation), for some milliseconds.
+ */
+export async function repair(
+  user: string,
+  stores: { readonly ledger: Ledger; readonly counters: Counters },
+  patience: Patience,
+): Promise<Repaired> {
+  let suspected: number | undefined;
+  for (let recount = 1; recount <= recountsMax; recount += 1) {
+    const { epoch, friends } = await fence(user, stores, patience);
+    const unsettled: string[] = [];
+    let counted = 0;
+    for await (const page of stores.ledger.allSides(user)) {
+      for (const side of page) {
+        counted += countedAtFence(side, epoch);
+        if (!isSettled(side)) unsettled.push(side.other);
+      }
+    }
+    const difference = counted - friends;
+    if (difference !== 0 && difference !== suspected) {
+      suspected = difference;
+      continue;
+    }
+    if (difference !== 0) {
+      const { corrected } = await stores.counters.correct({ user, add: difference, epoch });
+      // Another job has begun an epoch: what it found counts, or what is found then.
+      if (!corrected) continue;
+    }
+    return { user, corrected: difference, ...(await settle(user, unsettled, stores, patience)) };
+  }
+  throw new Error(`${recountsMax} recounts of ${user} did not agree: let one repair job run at a time`);
+}
+
+async function fence(
+  user: string,
+  { counters }: { readonly counters: Counters },
+  patience: Patience,
+): Promise<Counter> {
+  const fenced = await attempts(patience, () => counters.fence(user));
+  if (fenced === undefined) throw new Error(`the counter of ${user} is never at rest: let the repair job come again`);
+  return fenced;
+}
+
+/** Members of one page of a round. */
+const membersMax = 25;
+/** Time that the last member of a page may take. */
+const stopBeforeMs = 60_000;
+
+export interface Round {
+  readonly repaired: number;
+  readonly corrected: readonly Repaired[];
+  /** Members whose repair failed, and why. The round goes on: their turn comes again in the next one. */
+  readonly failed: readonly string[];
+  readonly roundIsOver: boolean;
+}
+
+/** Repairs members in turn, as many as time allows; the next run goes on where this one stopped. */
+export async function repairRound(
+  stores: { readonly ledger: Ledger; readonly counters: Counters; readonly repairs: Repairs },
+  patience: Patience,
+  remainingMs: () => number,
+): Promise<Round> {
+  let from = await stores.repairs.from();
+  let repaired = 0;
+  const corrected: Repaired[] = [];
+  const failed: string[] = [];
+  while (remainingMs() > stopBeforeMs) {
+    const { users: members, next } = await stores.counters.page(from, membersMax);
+    for (const user of members) {
+      try {
+        const result = await repair(user, stores, patience);
+        repaired += 1;
+        if (result.corrected !== 0) corrected.push(result);
+      } catch (error) {
+        failed.push(`${user}: ${(error as Error).message}`);
+      }
+    }
+    from = next;
+    await stores.repairs.goOn(from);
+    if (from === undefined) return { repaired, corrected, failed, roundIsOver: true };
+  }
+  return { repaired, corrected, failed, roundIsOver: false };
+}
+
+/** Until an attempt gives something; nothing when none of them does. Full jitter (AWS, "Exponential backoff and jitter"). */
+async function attempts<Result>(
+  { sleep, random }: Patience,
+  attempt: () => Promise<Result | undefined>,
+): Promise<Result | undefined> {
+  for (let n = 1; n <= limits.attemptsMax; n += 1) {
+    const result = await attempt();
+    if (result !== undefined) return result;
+    await sleep(random() * Math.min(limits.retryDelayMaxMs, 10 * 2 ** n));
+  }
+  return undefined;
+}
+
+function related(verb: Change['verb'], state: State, changed: boolean): Reply {
+  return json(changed && (verb === 'befriend' || verb === 'block') ? 201 : 200, { state, changed });
+}
+
+function unknownUser(user: string): Problem {
+  return new Problem(404, `there is no user ${user}: register one first`);
+}
+
+function blocked(user: string, other: string): Problem {
+  return new Problem(409, `${user} and ${other} cannot be friends: one of them has blocked the other`);
+}
+
+function busy(): Problem {
+  return new Problem(503, 'others change the same friendship: try again', { headers: { 'retry-after': '1' } });
+}

@@ -1,0 +1,413 @@
+import {
+  type AttributeValue,
+  BatchGetItemCommand,
+  type BatchGetItemCommandOutput,
+  DynamoDBClient,
+  GetItemCommand,
+  type KeysAndAttributes,
+  PutItemCommand,
+  QueryCommand,
+  ScanCommand,
+  type TransactWriteItem,
+  type TransactionCanceledException,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+  DeleteItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bounded } from '../kit/clients.ts';
+import {
+  type Bit,
+  type Counter,
+  type CounterWrite,
+  limits,
+  type Party,
+  type Post,
+  type Side,
+  type State,
+  type Writes,
+} from './domain.ts';
+
+type Item = Record<string, AttributeValue>;
+
+const dayS = 86_400;
+/** `user`, `state`, `before` and others are reserved words of expressions. */
+const names = (...attributes: readonly string[]) =>
+  Object.fromEntries(attributes.map((attribute) => [`#${attribute}`, attribute]));
+const number = (value: number): AttributeValue => ({ N: String(value) });
+
+/** Members, by their ID. */
+export function users(table: string, dynamo = new DynamoDBClient(bounded)) {
+  return {
+    async put(user: string, name: string): Promise<void> {
+      await dynamo.send(new PutItemCommand({ TableName: table, Item: { user: { S: user }, name: { S: name } } }));
+    },
+
+    async exists(user: string): Promise<boolean> {
+      const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key: { user: { S: user } } }));
+      return Item !== undefined;
+    },
+  };
+}
+
+/** Posts, by author. */
+export function posts(table: string, dynamo = new DynamoDBClient(bounded)) {
+  return {
+    async put({ user, post, text }: Post): Promise<void> {
+      await dynamo.send(
+        new PutItemCommand({ TableName: table, Item: { user: { S: user }, post: { S: post }, text: { S: text } } }),
+      );
+    },
+
+    async get(user: string, post: string): Promise<Post | undefined> {
+      const { Item } = await dynamo.send(
+        new GetItemCommand({ TableName: table, Key: { user: { S: user }, post: { S: post } } }),
+      );
+      return Item === undefined ? undefined : { user, post, text: Item['text']!.S! };
+    },
+  };
+}
+
+/** Both sides of every relation, as the naive design has them: rows to join, each written for itself. */
+export function rows(table: string, dynamo = new DynamoDBClient(bounded)) {
+  const keyOf = (user: string, other: string) => ({ user: { S: user }, other: { S: other } });
+  return {
+    async state(user: string, other: string): Promise<State> {
+      const { Item } = await dynamo.send(
+        new GetItemCommand({ TableName: table, Key: keyOf(user, other), ConsistentRead: true }),
+      );
+      return stateOf(Item);
+    },
+
+    async put(user: string, other: string, state: State): Promise<void> {
+      if (state === 'none') {
+        await dynamo.send(new DeleteItemCommand({ TableName: table, Key: keyOf(user, other) }));
+        return;
+      }
+      await dynamo.send(new PutItemCommand({ TableName: table, Item: { ...keyOf(user, other), state: { S: state } } }));
+    },
+
+    /** The join: reads every side of the user, page by page, to count those that are friends. */
+    async countFriends(user: string): Promise<number> {
+      let count = 0;
+      let from: Item | undefined;
+      do {
+        const page = await dynamo.send(
+          new QueryCommand({
+            TableName: table,
+            Select: 'COUNT',
+            KeyConditionExpression: '#user = :user',
+            FilterExpression: '#state = :friends',
+            ExpressionAttributeNames: names('user', 'state'),
+            ExpressionAttributeValues: { ':user': { S: user }, ':friends': { S: 'friends' } },
+            ExclusiveStartKey: from,
+          }),
+        );
+        count += page.Count ?? 0;
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+      return count;
+    },
+  };
+}
+
+/** One count a member. */
+export function counters(table: string, dynamo = new DynamoDBClient(bounded)) {
+  return {
+    /** Eventually consistent: what a post shows. */
+    async friends(user: string): Promise<number> {
+      const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key: { user: { S: user } } }));
+      return counterOf(user, Item).friends;
+    },
+
+    /**
+     * Begins an epoch, from which on writers of the one before are refused, and tells the count at that moment. Nothing
+     * when a transaction is under way at the counter, which DynamoDB does not let wait.
+     */
+    async fence(user: string): Promise<Counter | undefined> {
+      const update = new UpdateItemCommand({
+        TableName: table,
+        Key: { user: { S: user } },
+        UpdateExpression: 'ADD #epoch :one, #version :one',
+        ExpressionAttributeNames: names('epoch', 'version'),
+        ExpressionAttributeValues: { ':one': number(1) },
+        ReturnValues: 'ALL_NEW',
+      });
+      const reply = await unlessLost(dynamo.send(update));
+      return reply === undefined ? undefined : counterOf(user, reply.Attributes);
+    },
+
+    /** Adds to the count once an epoch, and only as long as it lasts. */
+    async correct({ user, add, epoch }: CounterWrite): Promise<{ readonly corrected: boolean }> {
+      const update = new UpdateItemCommand({
+        TableName: table,
+        Key: { user: { S: user } },
+        UpdateExpression: 'ADD #friends :add, #version :one SET #corrected = :epoch',
+        ConditionExpression: '#epoch = :epoch AND (attribute_not_exists(#corrected) OR #corrected < :epoch)',
+        ExpressionAttributeNames: names('friends', 'version', 'corrected', 'epoch'),
+        ExpressionAttributeValues: { ':add': number(add), ':one': number(1), ':epoch': number(epoch) },
+      });
+      return { corrected: (await unlessLost(dynamo.send(update))) !== undefined };
+    },
+
+    /** The next members in the table's own order. */
+    async page(from: string | undefined, max: number): Promise<{ readonly users: readonly string[]; next?: string }> {
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new ScanCommand({
+          TableName: table,
+          Limit: max,
+          ProjectionExpression: '#user',
+          ExpressionAttributeNames: names('user'),
+          ...(from === undefined ? {} : { ExclusiveStartKey: { user: { S: from } } }),
+        }),
+      );
+      const next = LastEvaluatedKey?.['user']?.S;
+      return { users: Items.map((item) => item['user']!.S!), ...(next === undefined ? {} : { next }) };
+    },
+  };
+}
+
+/** How far the repair job has come in its round. */
+export function repairs(table: string, dynamo = new DynamoDBClient(bounded)) {
+  const key = { job: { S: 'friends' } };
+  return {
+    async from(): Promise<string | undefined> {
+      const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key: key, ConsistentRead: true }));
+      return Item?.['from']?.S;
+    },
+
+    async goOn(from: string | undefined): Promise<void> {
+      await dynamo.send(
+        new PutItemCommand({
+          TableName: table,
+          Item: { ...key, ...(from === undefined ? {} : { from: { S: from } }) },
+        }),
+      );
+    },
+  };
+}
+
+export interface Applied {
+  readonly applied: boolean;
+}
+
+/** What was read is no longer so, another transaction is under way, or the partition is busy: read and try again. */
+const lostRaces = new Set([
+  'ConditionalCheckFailed',
+  'ConditionalCheckFailedException',
+  'TransactionConflict',
+  'TransactionConflictException',
+  'TransactionInProgressException',
+  // Of one item of a transaction; of a single write the SDK itself tries again.
+  'ProvisionedThroughputExceeded',
+  'ThrottlingError',
+]);
+
+/** The reply; nothing when the race was lost. The SDK tries none of them again. */
+async function unlessLost<Reply>(call: Promise<Reply>): Promise<Reply | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const { name } = error as Error;
+    const { CancellationReasons: reasons = [] } = error as Partial<TransactionCanceledException>;
+    const codes =
+      name === 'TransactionCanceledException'
+        ? reasons.map(({ Code = 'None' }) => Code).filter((c) => c !== 'None')
+        : [name];
+    if (codes.every((code) => lostRaces.has(code))) return undefined;
+    throw error;
+  }
+}
+
+/** Sides and counters, changed together. `nowMs` says when what is no friendship any more may be forgotten. */
+export function ledger(
+  tables: { readonly users?: string; readonly friends: string; readonly counters: string },
+  dynamo = new DynamoDBClient(bounded),
+) {
+  const keyOf = ({ user, other }: Pick<Side, 'user' | 'other'>): Item => ({ user: { S: user }, other: { S: other } });
+
+  /** Strongly consistent but for the users, whom nobody deletes. */
+  async function read(
+    keys: Readonly<Record<string, readonly Item[]>>,
+  ): Promise<(table: string, key: Item) => Item | undefined> {
+    const found = new Map<string, Item>();
+    const label = (table: string, key: Item) => JSON.stringify([table, key['user']!.S, key['other']?.S]);
+    let left: Record<string, KeysAndAttributes> | undefined = Object.fromEntries(
+      Object.entries(keys).map(([table, ofTable]) => [
+        table,
+        { Keys: [...ofTable], ConsistentRead: table !== tables.users },
+      ]),
+    );
+    for (let attempt = 1; left !== undefined && Object.keys(left).length > 0; attempt += 1) {
+      if (attempt > limits.attemptsMax)
+        throw new Error(`DynamoDB left keys unread ${limits.attemptsMax} times: try again`);
+      // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
+      if (attempt > 1) await sleep(Math.min(limits.retryDelayMaxMs, 10 * 2 ** attempt));
+      const reply: BatchGetItemCommandOutput = await dynamo.send(new BatchGetItemCommand({ RequestItems: left }));
+      for (const [table, items] of Object.entries(reply.Responses ?? {})) {
+        for (const item of items) found.set(label(table, item), item);
+      }
+      left = reply.UnprocessedKeys;
+    }
+    return (table, key) => found.get(label(table, key));
+  }
+
+  return {
+    /** The two members of a relation, as they are now. */
+    async parties(user: string, other: string): Promise<readonly [mine: Party, theirs: Party]> {
+      const members = [
+        { user, other },
+        { user: other, other: user },
+      ] as const;
+      const userKeys = members.map((member): Item => ({ user: { S: member.user } }));
+      const itemOf = await read({
+        ...(tables.users === undefined ? {} : { [tables.users]: userKeys }),
+        [tables.friends]: members.map(keyOf),
+        [tables.counters]: userKeys,
+      });
+      const partyOf = (member: Pick<Side, 'user' | 'other'>): Party => ({
+        known: tables.users !== undefined && itemOf(tables.users, { user: { S: member.user } }) !== undefined,
+        side: sideOf(member, itemOf(tables.friends, keyOf(member))),
+        counter: counterOf(member.user, itemOf(tables.counters, { user: { S: member.user } })),
+      });
+      return [partyOf(members[0]), partyOf(members[1])];
+    },
+
+    /** A member's counter and up to 99 of their sides. */
+    async sides(user: string, others: readonly string[]): Promise<{ counter: Counter; sides: readonly Side[] }> {
+      const keys = others.map((other) => ({ user, other }));
+      const itemOf = await read({ [tables.friends]: keys.map(keyOf), [tables.counters]: [{ user: { S: user } }] });
+      return {
+        counter: counterOf(user, itemOf(tables.counters, { user: { S: user } })),
+        sides: keys.map((key) => sideOf(key, itemOf(tables.friends, keyOf(key)))),
+      };
+    },
+
+    /** All sides of a member, page by page, each as it is when its page is read. */
+    async *allSides(user: string, pageMax?: number): AsyncGenerator<readonly Side[]> {
+      let from: Item | undefined;
+      do {
+        const page = await dynamo.send(
+          new QueryCommand({
+            TableName: tables.friends,
+            ConsistentRead: true,
+            KeyConditionExpression: '#user = :user',
+            ExpressionAttributeNames: names('user'),
+            ExpressionAttributeValues: { ':user': { S: user } },
+            ExclusiveStartKey: from,
+            ...(pageMax === undefined ? {} : { Limit: pageMax }),
+          }),
+        );
+        yield (page.Items ?? []).map((item) => sideOf({ user, other: item['other']!.S! }, item));
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+    },
+
+    /** All of it or nothing: nothing when a side has another revision by now, or a counter another epoch. */
+    async apply(writes: Writes, nowMs: number): Promise<Applied> {
+      const transaction: TransactWriteItem[] = [
+        ...writes.sides.map((side) => ({ Put: putOf(side, nowMs) })),
+        ...writes.counters.map((counter) => ({ Update: updateOf(counter) })),
+      ];
+      return transact(transaction);
+    },
+
+    /** Without a look at what is there, except that nobody is unblocked by it. */
+    async increment(sides: readonly Pick<Side, 'user' | 'other' | 'state'>[], add: number): Promise<Applied> {
+      const writes = sides.map((side): TransactWriteItem => {
+        const unlessBlocked = {
+          TableName: tables.friends,
+          ...(side.state === 'blocked'
+            ? {}
+            : {
+                ConditionExpression: 'attribute_not_exists(#state) OR #state <> :blocked',
+                ExpressionAttributeNames: names('state'),
+                ExpressionAttributeValues: { ':blocked': { S: 'blocked' } },
+              }),
+        };
+        return side.state === 'none'
+          ? { Delete: { ...unlessBlocked, Key: keyOf(side) } }
+          : { Put: { ...unlessBlocked, Item: { ...keyOf(side), state: { S: side.state } } } };
+      });
+      const counts = sides.map(({ user }): TransactWriteItem => ({
+        Update: {
+          TableName: tables.counters,
+          Key: { user: { S: user } },
+          UpdateExpression: 'ADD #friends :add, #version :one',
+          ExpressionAttributeNames: names('friends', 'version'),
+          ExpressionAttributeValues: { ':add': number(add), ':one': number(1) },
+        },
+      }));
+      return transact([...writes, ...(add === 0 ? [] : counts)]);
+    },
+  };
+
+  async function transact(items: TransactWriteItem[]): Promise<Applied> {
+    const reply = await unlessLost(dynamo.send(new TransactWriteItemsCommand({ TransactItems: items })));
+    return { applied: reply !== undefined };
+  }
+
+  function putOf(side: Side, nowMs: number) {
+    const isOver = side.state === 'none' && side.counted === 0;
+    return {
+      TableName: tables.friends,
+      Item: {
+        ...keyOf(side),
+        state: { S: side.state },
+        counted: number(side.counted),
+        epoch: number(side.epoch),
+        before: number(side.before),
+        revision: number(side.revision),
+        ...(isOver ? { expires: number(Math.floor(nowMs / 1000) + limits.tombstoneDays * dayS) } : {}),
+      },
+      ...(side.revision === 1
+        ? { ConditionExpression: 'attribute_not_exists(#revision)', ExpressionAttributeNames: names('revision') }
+        : {
+            ConditionExpression: '#revision = :seen',
+            ExpressionAttributeNames: names('revision'),
+            ExpressionAttributeValues: { ':seen': number(side.revision - 1) },
+          }),
+    };
+  }
+
+  function updateOf({ user, add, epoch }: CounterWrite) {
+    return {
+      TableName: tables.counters,
+      Key: { user: { S: user } },
+      UpdateExpression: 'ADD #friends :add, #version :one',
+      ConditionExpression: epoch === 0 ? 'attribute_not_exists(#epoch)' : '#epoch = :epoch',
+      ExpressionAttributeNames: names('friends', 'version', 'epoch'),
+      ExpressionAttributeValues: {
+        ':add': number(add),
+        ':one': number(1),
+        ...(epoch === 0 ? {} : { ':epoch': number(epoch) }),
+      },
+    };
+  }
+}
+
+export type Ledger = ReturnType<typeof ledger>;
+
+function stateOf(item: Item | undefined): State {
+  return (item?.['state']?.S as State | undefined) ?? 'none';
+}
+
+function numberOf(item: Item | undefined, attribute: string): number {
+  return Number(item?.[attribute]?.N ?? 0);
+}
+
+function sideOf({ user, other }: Pick<Side, 'user' | 'other'>, item: Item | undefined): Side {
+  return {
+    user,
+    other,
+    state: stateOf(item),
+    counted: numberOf(item, 'counted') as Bit,
+    epoch: numberOf(item, 'epoch'),
+    before: numberOf(item, 'before') as Bit,
+    revision: numberOf(item, 'revision'),
+  };
+}
+
+function counterOf(user: string, item: Item | undefined): Counter {
+  return { user, friends: numberOf(item, 'friends'), epoch: numberOf(item, 'epoch') };
+}
