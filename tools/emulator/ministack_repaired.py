@@ -11,13 +11,16 @@ to CloudWatch namespaces"). ministack does not know that key, and so refuses wha
 
 A range of an object's version is that range (AWS: "GetObject", Range). ministack answers with the whole version, which
 would make a reader of ten ranges read ten objects.
+
+An event source hands a function as many messages of a standard queue as its batch size says, up to 10,000 (AWS: "Using
+Lambda with Amazon SQS"). ministack stops at the ten that one ReceiveMessage gives. It still knows no batching window.
 """
 
 import json
 
 from ministack import app
 from ministack.core import iam_actions
-from ministack.services import s3
+from ministack.services import s3, sqs
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
@@ -59,9 +62,20 @@ def get_object_range(bucket, key, headers, parameters=None):
     return 206, {**reply, **length}, body[start : end + 1]
 
 
+def receive_batch(queue_url, size):
+    with sqs._queues_lock:
+        queue = sqs._get_q(queue_url)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        most = 10 if queue["is_fifo"] else 10_000
+        timeout = int(queue["attributes"].get("VisibilityTimeout", "30"))
+        return sqs._collect_msgs(queue, min(int(size or 1), most), timeout)
+
+
 if __name__ == "__main__":
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
     s3._get_object = get_object_range
+    sqs._receive_messages_for_esm = receive_batch
     app.main()
