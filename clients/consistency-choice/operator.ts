@@ -19,6 +19,7 @@ export interface Console {
 }
 
 const pollMs = 200;
+const emptyReadsMin = 3;
 /** Longer than a message that was never deleted takes to be seen again, so many times. */
 const drainedMaxMs = 240_000;
 
@@ -52,11 +53,12 @@ export function operator({ aws, outputs }: Console) {
     pauseConsumer: () => setConsumer(false),
     resumeConsumer: () => setConsumer(true),
 
-    /** Returns when the queue of clicks is empty. */
+    /** Returns when the queue of clicks is empty: each time of several, since its numbers are approximate. */
     async drained(): Promise<void> {
       const queue = outputs['ClicksQueue'];
+      if (queue === undefined) return;
       const deadlineMs = Date.now() + drainedMaxMs;
-      while (queue !== undefined) {
+      for (let empty = 0; empty < emptyReadsMin;) {
         const { Attributes = {} } = await sqs.send(
           new GetQueueAttributesCommand({
             QueueUrl: queue,
@@ -64,7 +66,7 @@ export function operator({ aws, outputs }: Console) {
           }),
         );
         const left = Object.values(Attributes).reduce((sum, count) => sum + Number(count), 0);
-        if (left === 0) return;
+        empty = left === 0 ? empty + 1 : 0;
         if (Date.now() > deadlineMs) throw new Error(`${left} clicks are still in ${queue} after ${drainedMaxMs} ms`);
         await sleep(pollMs);
       }

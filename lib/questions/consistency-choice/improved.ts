@@ -215,7 +215,7 @@ export class ConsistencyChoiceImproved extends Stack {
 
     new CfnOutput(this, 'ApiId', { value: api.api.apiId });
     new CfnOutput(this, 'Enterers', { value: enter.function.functionName });
-    new CfnOutput(this, 'Counters', {
+    new CfnOutput(this, 'ClickCounters', {
       value: [click, count].map((handler) => handler.function.functionName).join(','),
     });
     new CfnOutput(this, 'ClicksQueue', { value: clicks.queue.queueUrl });

@@ -114,7 +114,7 @@ export class ConsistencyChoiceNaive extends Stack {
 
     new CfnOutput(this, 'ApiId', { value: api.api.apiId });
     new CfnOutput(this, 'Enterers', { value: enter.function.functionName });
-    new CfnOutput(this, 'Counters', { value: click.function.functionName });
+    new CfnOutput(this, 'ClickCounters', { value: click.function.functionName });
     new CfnOutput(this, 'RankingsTable', { value: rankings.tableName });
   }
 }
