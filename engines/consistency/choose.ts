@@ -48,8 +48,8 @@ export interface Choice {
   readonly cautions: readonly string[];
 }
 
-/** Answers that come from a cache and ask nobody: an assumption about how often topics repeat. */
-const hitShare = 0.9;
+/** Answers in 100 for which a cache asks: an assumption about how often topics repeat. */
+const refreshesIn100 = 10;
 const million = 1_000_000;
 
 const reads = {
@@ -74,8 +74,8 @@ const reads = {
       setting:
         'a cache in the function, stale while it revalidates, with an age limit and a declared fallback; the refresh ' +
         'is an eventual read',
-      usage: { 'dynamodb.readUnits': (million / 2) * (1 - hitShare) },
-      why: `nothing over the network has a bound of 20 ms; a cache has, and asks for ${Math.round((1 - hitShare) * 100)} answers in 100 (an assumption)`,
+      usage: { 'dynamodb.readUnits': (million / 2 / 100) * refreshesIn100 },
+      why: `nothing over the network has a bound of 20 ms; a cache has, and asks for ${refreshesIn100} answers in 100 (an assumption)`,
     }),
 } as const;
 
@@ -151,7 +151,12 @@ export function choose(answers: Answers): Choice {
           ]
         : []),
       ...(money && answers.stale !== 'never'
-        ? ['what only shows a balance may read eventually, at half the price; what decides may not']
+        ? ['what only shows a value may read it eventually, at half the price; what decides may not']
+        : []),
+      ...(!money && answers.stale !== 'never'
+        ? [
+            'only the writer needs its write at once: return it with the write (ReturnValues), and others may read eventually',
+          ]
         : []),
     ],
   };
