@@ -123,8 +123,8 @@ const properties: readonly Property[] = [
  * make batches so small that rounding up to whole units is most of their price.
  */
 const sizes = {
-  small: { entries: 30, clicks: 420, pages: ['front'], answers: 12 },
-  default: { entries: 80, clicks: 800, pages: [...Array<string>(7).fill('front'), 'about'], answers: 20 },
+  small: { entries: 30, clicks: 600, pages: ['front'], answers: 12 },
+  default: { entries: 80, clicks: 1_000, pages: [...Array<string>(7).fill('front'), 'about'], answers: 20 },
   full: { entries: 2_000, clicks: 5_000, pages: ['front', 'front', 'about'], answers: 100 },
 } as const satisfies Record<Scale, object>;
 
