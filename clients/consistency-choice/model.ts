@@ -65,7 +65,7 @@ export function countDelayMaxSeconds(seed: number, buffering: Buffering | undefi
   return longestMs / 1000;
 }
 
-const peakSeconds = 15;
+const peakSeconds = 5;
 
 /** The share of clicks whose count DynamoDB refuses when all of these come for one page, by the keys' write units. */
 export function refusedShare(seed: number, buffering: Buffering | undefined, clicksPerSecond: number): number {
