@@ -124,7 +124,8 @@ export function addMarks(
   clicks: readonly Click[],
 ): { readonly marks: Uint8Array; readonly added: number } {
   const known = new Set<string>();
-  for (let at = 0; at < before.length; at += markBytes) known.add(String.fromCharCode(...before.subarray(at, at + markBytes)));
+  for (let at = 0; at < before.length; at += markBytes)
+    known.add(String.fromCharCode(...before.subarray(at, at + markBytes)));
   const fresh = clicks.map(markOf).filter((mark) => {
     const text = String.fromCharCode(...mark);
     if (known.has(text)) return false;
