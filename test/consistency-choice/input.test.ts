@@ -66,7 +66,7 @@ const bodies = fc.oneof(
     '{"amount":5,"currency":"EUR"}',
     '{"amount":5',
     '\u0000',
-    `${'['.repeat(20_000)}`,
+    '['.repeat(20_000),
     '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>',
     'x'.repeat(70_000),
   ),
@@ -201,7 +201,9 @@ describe('a handler of the API', () => {
   it('of the ranking service: refuses what asks for no topic', async () => {
     const send = vi.spyOn(Client.prototype, 'send').mockRejectedValue(new Error('AWS was called'));
     for (const input of [undefined, null, '', {}, { topic: '' }, { topic: 'A' }, { topic: 'a', more: 1 }]) {
-      await expect(handlers.get('rank')!(input, { awsRequestId: '1' })).rejects.toThrow();
+      await expect(handlers.get('rank')!(input, { awsRequestId: '1' })).rejects.toThrow(
+        /Invalid input|give|Unrecognized key/,
+      );
     }
     expect(send).not.toHaveBeenCalled();
   });

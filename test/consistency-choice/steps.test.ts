@@ -111,7 +111,7 @@ describe('counting a batch of clicks', () => {
 
 describe('making an entry', () => {
   const entry = { account: 'alice', id: 'e-1', amount: 500 };
-  const outcomes = (...list: Entered[]) => ({ enter: vi.fn(async () => list.shift()!) });
+  const outcomes = (...list: Entered[]) => ({ enter: vi.fn<() => Promise<Entered>>(async () => list.shift()!) });
 
   it('is created, and the same answer when it comes again', async () => {
     const [first, again] = [
@@ -139,7 +139,7 @@ describe('making an entry', () => {
   it('is tried again while others write to the account, and given up with a time to come back', async () => {
     const contended: Entered = { refused: 'contended' };
     expect((await enter(entry, outcomes(contended, contended, { entered: 'now' }))).status).toBe(201);
-    const table = outcomes(...Array<Entered>(10).fill(contended));
+    const table = outcomes(...Array.from({ length: 10 }, () => contended));
     await expect(enter(entry, table)).rejects.toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
     expect(table.enter).toHaveBeenCalledTimes(6);
   });
