@@ -25,7 +25,7 @@ beforeAll(async () => {
     ...options,
     editTemplate: (_role, { Resources }) => {
       const [, queue] = Object.entries(Resources).find(([id]) => id.startsWith('ClicksQueue'))!;
-      queue.Properties!['VisibilityTimeout'] = 6;
+      queue.Properties!['VisibilityTimeout'] = 10;
     },
   });
   ({ outputs } = deployed['improved']!);

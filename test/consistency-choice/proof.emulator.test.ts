@@ -200,8 +200,8 @@ describe.each(Object.entries(deployments))('without %s', (_, ablations) => {
       edits: merged(ablations),
       editTemplate: (_role, template) => {
         for (const { template: change } of ablations) change?.(template);
-        // A killed consumer's batch comes again sooner than a person would have it; six seconds are above its timeout.
-        propertiesOf(template, 'AWS::SQS::Queue', 'ClicksQueue')['VisibilityTimeout'] = 6;
+        // A killed consumer's batch comes again sooner than a person would have it; ten seconds are its timeout.
+        propertiesOf(template, 'AWS::SQS::Queue', 'ClicksQueue')['VisibilityTimeout'] = 10;
       },
       say,
     });

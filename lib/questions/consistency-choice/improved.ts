@@ -25,7 +25,9 @@ const { load } = question;
 const batchSize = 2_000;
 const batchWindow = Duration.seconds(5);
 const consumersMax = 4;
-const countTimeout = Duration.seconds(5);
+const countTimeout = Duration.seconds(10);
+/** Three times that: AWS advises six for consumers that may be throttled, which these are not (maxConcurrency). */
+const visibilityTimeout = Duration.seconds(30);
 
 /** Each case has the consistency that it wants: balances strong, clicks counted later, suggestions from a cache. */
 export class ConsistencyChoiceImproved extends Stack {
@@ -47,7 +49,7 @@ export class ConsistencyChoiceImproved extends Stack {
     );
     const rankings = new OnDemandTable(this, 'Rankings', { key: 'topic' });
     const clicks = new WorkQueue(this, 'Clicks', {
-      visibilityTimeout: Duration.seconds(6 * countTimeout.toSeconds()),
+      visibilityTimeout,
       receivesMax: 5,
     });
     answers(

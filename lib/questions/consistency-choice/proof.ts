@@ -11,12 +11,13 @@ import { makeClicks, sendAll, sendUntilAnswered } from '../../../clients/consist
 import { type Random, randomFrom } from '../../../engines/simulation/random.ts';
 import {
   type CachePolicy,
+  type Click,
   type Consistency,
   consistencyOf,
   type Entry,
   policyOf,
 } from '../../../lambdas/consistency-choice/domain.ts';
-import type { Fault, HttpClient, Measured, Proof, Property, Scale, Target, Template } from '../../kit/proof.ts';
+import type { Fault, HttpClient, Measured, Proof, Property, Scale, Target, Template, Usage } from '../../kit/proof.ts';
 import { question } from './question.ts';
 
 const properties: readonly Property[] = [
@@ -228,17 +229,22 @@ async function countClicks(target: Target, http: HttpClient, random: Random) {
       { call: 'TransactWriteItems', kind: 'crash-after', nth: 2, times: 1 },
     ]);
   }
-  const replies = await sendAll(
-    clicks,
-    ({ page, id }) => ({ method: 'PUT', path: `/pages/${page}/clicks/${id}` }),
-    http,
-    { random, twiceShare: 0.1, atOnce: clientsAtOnce },
-  );
+  const requestOf = ({ page, id }: Click) => ({ method: 'PUT', path: `/pages/${page}/clicks/${id}` }) as const;
+  const replies = new Map(await sendAll(clicks, requestOf, http, { random, twiceShare: 0.1, atOnce: clientsAtOnce }));
   target.say('the clicks are sent: counting what is left');
   await session.resumeConsumer();
   await session.drained();
   await target.faults.disarm();
-  const { writeUnits } = await target.usage(sinceMs);
+  let usage = await target.usage(sinceMs);
+  // A busy emulator hands over the last line of a process with that one's next invocation.
+  for (let more = 0; more < moreClicksMax && !isMetered(usage); more += 1) {
+    const [click] = makeClicks(random, 1, ['front'], Date.now(), 1_000) as [Click];
+    clicks.push(click);
+    replies.set(click, await sendUntilAnswered(http, requestOf(click)));
+    await session.drained();
+    usage = await target.usage(sinceMs);
+  }
+  if (usage.writeUnits === 0) throw new Error('no write of a click was metered: the functions’ logs are not complete');
 
   let wrong = 0;
   for (const page of new Set(pages)) {
@@ -248,9 +254,16 @@ async function countClicks(target: Target, http: HttpClient, random: Random) {
   }
   return {
     wrong,
-    writeUnits: writeUnits / clicks.length,
+    writeUnits: usage.writeUnits / clicks.length,
     readUnits: await readUnitsOf(target, http, '/pages/front/clicks'),
   };
+}
+
+const moreClicksMax = 5;
+
+/** True when whoever took messages off the queue has told what that used. */
+function isMetered({ writeUnits, messages }: Usage): boolean {
+  return writeUnits > 0 && messages.deleted >= messages.sent;
 }
 
 interface SuggestionsBody {
