@@ -124,7 +124,7 @@ const properties: readonly Property[] = [
  * make batches so small that rounding up to whole units is most of their price.
  */
 const sizes = {
-  small: { entries: 30, disturbed: 60, clicks: 600, answers: 12 },
+  small: { entries: 30, disturbed: 60, clicks: 700, answers: 12 },
   default: { entries: 80, disturbed: 300, clicks: 700, answers: 20 },
   full: { entries: 2_000, disturbed: 2_000, clicks: 5_000, answers: 100 },
 } as const satisfies Record<Scale, object>;
