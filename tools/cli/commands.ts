@@ -42,6 +42,10 @@ export const commands: Readonly<Record<string, Command>> = {
     description: 'records of XML files of any size, as lines of JSON or added up',
     load: async () => (await import('../xml/command.ts')).command,
   },
+  choose: {
+    description: 'strong or eventual: five answers lead to a consistency, its setting and its cost',
+    load: async () => (await import('../choose/command.ts')).command,
+  },
   new: {
     description: 'writes the folders of a new question and its line in the catalogue',
     load: async () => (await import('../new/command.ts')).command,

@@ -14,13 +14,16 @@ would make a reader of ten ranges read ten objects.
 
 A query or a scan is charged by the bytes of all items that it read, in blocks of 4 KB (AWS: "DynamoDB on-demand
 capacity mode", Query). ministack charges one block whatever it read, which would make a join as cheap as a key.
+
+An event source hands a function as many messages of a standard queue as its batch size says, up to 10,000 (AWS: "Using
+Lambda with Amazon SQS"). ministack stops at the ten that one ReceiveMessage gives. It still knows no batching window.
 """
 
 import json
 
 from ministack import app
 from ministack.core import iam_actions
-from ministack.services import dynamodb, s3
+from ministack.services import dynamodb, s3, sqs
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
@@ -90,6 +93,16 @@ def times(capacity, blocks):
     return capacity * blocks if isinstance(capacity, float) else capacity
 
 
+def receive_batch(queue_url, size):
+    with sqs._queues_lock:
+        queue = sqs._get_q(queue_url)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        most = 10 if queue["is_fifo"] else 10_000
+        timeout = int(queue["attributes"].get("VisibilityTimeout", "30"))
+        return sqs._collect_msgs(queue, min(int(size or 1), most), timeout)
+
+
 if __name__ == "__main__":
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
@@ -97,4 +110,5 @@ if __name__ == "__main__":
     s3._get_object = get_object_range
     dynamodb._paginate_evaluated_items = paginate_and_weigh
     dynamodb._add_consumed_capacity = add_capacity_by_bytes
+    sqs._receive_messages_for_esm = receive_batch
     app.main()

@@ -1,13 +1,76 @@
-import { planned, type Question } from '../../kit/question.ts';
+import type { Question } from '../../kit/question.ts';
 
-export const question: Question = {
+/** Seconds of the month by which `designs diff` prices a load. */
+export const monthSeconds = 30 * 86_400;
+
+export const question = {
   number: 17,
   slug: 'consistency-choice',
   title: 'Strong or eventual consistency',
   ask:
     'Strong or eventual consistency: which do you use for a banking application, for a page click counter, and ' +
     'for an API that must answer in 20 ms?',
-  load: {},
-  variants: [],
-  points: planned('Banking: strong', 'Page click counter: eventual', 'An API that answers in 20 ms: eventual'),
-};
+  load: {
+    entries: { value: 20, unit: 'entries/second' },
+    balanceReads: { value: 200, unit: 'reads/second' },
+    clicks: { value: 500, unit: 'clicks/second' },
+    /** All on one page, which is when its item gets hot. */
+    clicksAtPeak: { value: 2_000, unit: 'clicks/second on the hottest page' },
+    countReads: { value: 500, unit: 'reads/second' },
+    answers: { value: 500, unit: 'answers/second' },
+    deadline: { value: 20, unit: 'ms of the handler' },
+    /** What the dependency takes on a bad day. */
+    slowDependency: { value: 500, unit: 'ms' },
+    topics: { value: 200, unit: 'topics' },
+    /** That Lambda keeps at this load; each has a cache of its own. */
+    environments: { value: 10, unit: 'environments' },
+  },
+  variants: ['naive', 'improved'],
+  points: [
+    {
+      n: 1,
+      text: 'Banking: strong',
+      answer:
+        'An entry and the balance that it moves are one transaction, refused if the entry is there or the funds are ' +
+        'not; what decides is read strongly. ConsistentRead alone is not enough: the naive variant reads strongly too, ' +
+        'and loses money between its read and its writes. The price is stated: twice the read units, twice the write ' +
+        'units, and no answer while the leader of the partition is away.',
+      properties: [
+        'cents by which balances differ from their entries, after races and crashes',
+        'balances that a read finds older than an acknowledged entry',
+        'read units of a balance',
+      ],
+    },
+    {
+      n: 2,
+      text: 'Page click counter: eventual',
+      answer:
+        'A click is accepted when it lies in a queue; a consumer counts a batch at a time, in few writes, into shards ' +
+        'that a read adds up, eventually consistent, for half a unit. Late is fine, wrong is not: the marks of counted ' +
+        'clicks move in the same transaction as the count, so that a click that is sent, delivered or processed twice ' +
+        'counts once. What it costs is time: a count shows a click some seconds later, minutes after crashes.',
+      properties: [
+        'clicks that the count misses or has too often, after duplicates and crashes',
+        'write units of a click',
+        'read units of a count',
+        'clicks that are refused at the peak of the hottest page',
+        'longest time until a count shows a click, consumers crashing',
+      ],
+    },
+    {
+      n: 3,
+      text: 'An API that answers in 20 ms: eventual',
+      answer:
+        'Each process keeps what the dependency said last and answers from that: current, or stale with its age, or a ' +
+        'declared fallback. A refresh is raced against a deadline within the request that begins it; Lambda freezes a ' +
+        'process between requests, so a refresh that lost its race lands in a later request or is given up by the ' +
+        'clock, and its age counts from when it was asked for. What it costs is freshness, which has a bound.',
+      properties: [
+        'answers that waited for a dependency of 500 ms',
+        'answers that are older than they say',
+        '99.9th percentile of the handler’s time, the dependency being heavy-tailed',
+        'age of the oldest answer while the dependency is away',
+      ],
+    },
+  ],
+} as const satisfies Question;

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,6 +22,8 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { CreateEventSourceMappingCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { AwsConfig } from '../../../lib/kit/proof.ts';
 import { startEmulator } from '../../../tools/emulator/emulator.ts';
@@ -148,6 +152,43 @@ describe('startEmulator', () => {
       expect((await dynamo.send(new ScanCommand(scan))).ConsumedCapacity?.CapacityUnits).toBe(6);
     } finally {
       await stop();
+    }
+  });
+
+  it('hands a function as many messages as the batch size of its event source says, beyond ten', async () => {
+    const { aws, stop } = await startEmulator();
+    const directory = await mkdtemp(join(tmpdir(), 'designs-batches-'));
+    try {
+      const sqs = new SQSClient(aws);
+      const sizes = join(directory, 'sizes');
+      await createFunction(aws, {
+        name: 'batches',
+        code: `exports.handler = async ({ Records }) => require('node:fs').appendFileSync(${JSON.stringify(sizes)}, Records.length + ' ');`,
+      });
+      const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: 'batches' }));
+      for (let from = 0; from < 30; from += 10) {
+        const Entries = Array.from({ length: 10 }, (_, index) => ({ Id: `${from + index}`, MessageBody: 'x' }));
+        await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+      }
+      const attributes = async () =>
+        (await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))).Attributes!;
+      await new LambdaClient(aws).send(
+        new CreateEventSourceMappingCommand({
+          FunctionName: 'batches',
+          EventSourceArn: (await attributes())['QueueArn']!,
+          BatchSize: 20,
+          MaximumBatchingWindowInSeconds: 1,
+        }),
+      );
+      const isEmpty = async () => {
+        const all = await attributes();
+        return all['ApproximateNumberOfMessages'] === '0' && all['ApproximateNumberOfMessagesNotVisible'] === '0';
+      };
+      while (!(await isEmpty())) await delay(50);
+      expect((await readFile(sizes, 'utf8')).trim().split(' ').toSorted()).toEqual(['10', '20']);
+    } finally {
+      await stop();
+      await rm(directory, { recursive: true });
     }
   });
 

@@ -1,0 +1,410 @@
+import {
+  answerRequests,
+  type Buffering,
+  countDelayMaxSeconds,
+  heavyTail,
+  refusedShare,
+  staleBalances,
+} from '../../../clients/consistency-choice/model.ts';
+import { operator } from '../../../clients/consistency-choice/operator.ts';
+import { makeClicks, sendAll, sendUntilAnswered } from '../../../clients/consistency-choice/visitors.ts';
+import { type Random, randomFrom } from '../../../engines/simulation/random.ts';
+import {
+  type CachePolicy,
+  type Click,
+  type Consistency,
+  consistencyOf,
+  type Entry,
+  policyOf,
+} from '../../../lambdas/consistency-choice/domain.ts';
+import type { Fault, HttpClient, Measured, Proof, Property, Scale, Target, Template, Usage } from '../../kit/proof.ts';
+import { question } from './question.ts';
+
+const properties: readonly Property[] = [
+  {
+    name: 'cents by which balances differ from their entries, after races and crashes',
+    unit: 'cents',
+    points: [1],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'balances that a read finds older than an acknowledged entry',
+    unit: 'reads of 20,000',
+    points: [1],
+    tier: 'model',
+    naive: { exactly: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'read units of a balance',
+    unit: 'read units',
+    points: [1],
+    tier: 'emulator',
+    naive: { exactly: 1 },
+    improved: { exactly: 1 },
+  },
+  {
+    name: 'clicks that the count misses or has too often, after duplicates and crashes',
+    unit: 'clicks',
+    points: [2],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'write units of a click',
+    unit: 'write units',
+    points: [2],
+    tier: 'emulator',
+    naive: { atLeast: 1 },
+    improved: { atMost: 0.05 },
+  },
+  {
+    name: 'read units of a count',
+    unit: 'read units',
+    points: [2],
+    tier: 'emulator',
+    naive: { exactly: 1 },
+    improved: { exactly: 0.5 },
+  },
+  {
+    name: 'clicks that are refused at the peak of the hottest page',
+    unit: 'share of the clicks',
+    points: [2],
+    tier: 'model',
+    naive: { above: 0.4 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'longest time until a count shows a click, consumers crashing',
+    unit: 'seconds',
+    points: [2],
+    tier: 'model',
+    naive: { exactly: 0 },
+    improved: { atMost: 160 },
+  },
+  {
+    name: 'answers that waited for a dependency of 500 ms',
+    unit: 'share of the answers',
+    points: [3],
+    tier: 'emulator',
+    naive: { exactly: 1 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'answers that are older than they say',
+    unit: 'answers',
+    points: [3],
+    tier: 'emulator',
+    naive: { exactly: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: '99.9th percentile of the handler’s time, the dependency being heavy-tailed',
+    unit: 'ms',
+    points: [3],
+    tier: 'model',
+    naive: { above: 500 },
+    improved: { atMost: question.load.deadline.value },
+  },
+  {
+    name: 'age of the oldest answer while the dependency is away',
+    unit: 'seconds',
+    points: [3],
+    tier: 'model',
+    naive: { exactly: 0 },
+    improved: { atMost: 60 },
+  },
+];
+
+/**
+ * An emulator on two cores answers some 30 requests a second; more would show the same. Fewer undisturbed clicks would
+ * make batches so small that rounding up to whole units is most of their price.
+ */
+const sizes = {
+  small: { entries: 30, disturbed: 60, clicks: 700, answers: 12 },
+  default: { entries: 80, disturbed: 300, clicks: 700, answers: 20 },
+  full: { entries: 2_000, disturbed: 2_000, clicks: 5_000, answers: 100 },
+} as const satisfies Record<Scale, object>;
+
+const clientsAtOnce = 8;
+const readsToMeter = 10;
+const meteringsMax = 10;
+
+/** The same workload for every variant: what differs is what the variant's outputs offer to pause and to wait for. */
+async function measure(target: Target): Promise<Measured> {
+  const session = operator(target);
+  const http = target.http(session.output('ApiId'));
+  const random = randomFrom(target.seed);
+  const balances = await moveMoney(target, http, random);
+  const clicks = await countClicks(target, http, random);
+  const suggestions = await askForSuggestions(target, http);
+
+  target.say('models of lag, throttling, freezing and a heavy tail');
+  const deployed = choicesOf(target.templates['main']!);
+  const { policy, buffering } = deployed;
+  const day = { seed: target.seed, policy };
+  return {
+    'cents by which balances differ from their entries, after races and crashes': balances.differenceCents,
+    'balances that a read finds older than an acknowledged entry': staleBalances(target.seed, deployed.balance),
+    'read units of a balance': balances.readUnits,
+    'clicks that the count misses or has too often, after duplicates and crashes': clicks.wrong,
+    'write units of a click': clicks.writeUnits,
+    'read units of a count': clicks.readUnits,
+    'clicks that are refused at the peak of the hottest page': refusedShare(
+      target.seed,
+      buffering,
+      question.load.clicksAtPeak.value,
+    ),
+    'longest time until a count shows a click, consumers crashing': countDelayMaxSeconds(
+      target.seed,
+      buffering,
+      deployed.count,
+    ),
+    'answers that waited for a dependency of 500 ms': suggestions.waitedShare,
+    'answers that are older than they say': suggestions.understated,
+    '99.9th percentile of the handler’s time, the dependency being heavy-tailed': answerRequests({
+      ...day,
+      requests: 200_000,
+      dependencyMs: heavyTail,
+    }).handlerMsP999,
+    // Well for a minute, then silent for ten: an environment has about six requests a second.
+    'age of the oldest answer while the dependency is away':
+      answerRequests({
+        ...day,
+        requests: 4_000,
+        dependencyMs: (from, atMs) => (atMs < 60_000 ? heavyTail(from) : Infinity),
+      }).oldestMs / 1000,
+  };
+}
+
+/** Entries into two accounts, from many clients at once, some sent twice; writers crash and replies get lost. */
+async function moveMoney(target: Target, http: HttpClient, random: Random) {
+  const accounts = ['alice', 'bob'];
+  const entries = Array.from({ length: sizes[target.scale].entries }, (_, index): Entry => {
+    const cents = 1 + random.below(2_000);
+    return { account: accounts[index % 2]!, id: `e-${index}`, amount: index > 4 && random.share(0.3) ? -cents : cents };
+  });
+  target.say(`${entries.length} entries into ${accounts.length} accounts, while their writers crash`);
+  for (const writer of target.outputs['Enterers']!.split(',')) {
+    await target.faults.arm(writer, [
+      { call: 'PutItem', kind: 'crash-after', nth: 1, times: 2 },
+      ...['PutItem', 'TransactWriteItems'].map((call): Fault => ({ call, kind: 'lose-reply', nth: 1, share: 0.1 })),
+      { call: 'TransactWriteItems', kind: 'crash-before', times: 1 },
+      { call: 'TransactWriteItems', kind: 'crash-after', times: 2 },
+    ]);
+  }
+  const replies = await sendAll(
+    entries,
+    ({ account, id, amount }) => ({ method: 'PUT', path: `/accounts/${account}/entries/${id}`, body: { amount } }),
+    http,
+    { random, twiceShare: 0.25, atOnce: clientsAtOnce },
+  );
+  await target.faults.disarm();
+
+  let differenceCents = 0;
+  for (const account of accounts) {
+    const accepted = entries.filter((entry) => entry.account === account && isDone(replies.get(entry)));
+    const { balance } = await readJson(http, `/accounts/${account}/balance`);
+    differenceCents += Math.abs(Number(balance) - accepted.reduce((sum, { amount }) => sum + amount, 0));
+  }
+  return { differenceCents, readUnits: await readUnitsOf(target, http, '/accounts/alice/balance') };
+}
+
+/**
+ * Clicks at the rate of a peak, some sent twice: first while whoever counts them crashes and replies get lost, then
+ * undisturbed, which is when they are metered. A killed process tells nothing of the writes that it had under way.
+ */
+async function countClicks(target: Target, http: HttpClient, random: Random) {
+  const session = operator(target);
+  const { disturbed, clicks: count } = sizes[target.scale];
+  const accepted: Click[] = [];
+  const send = async (clicks: readonly Click[]): Promise<void> => {
+    const replies = await sendAll(
+      clicks,
+      ({ page, id }) => ({ method: 'PUT', path: `/pages/${page}/clicks/${id}` }),
+      http,
+      { random, twiceShare: 0.1, atOnce: clientsAtOnce },
+    );
+    accepted.push(...clicks.filter((click) => isDone(replies.get(click))));
+  };
+  const rate = question.load.clicksAtPeak.value;
+
+  target.say(`${disturbed} clicks, while whoever counts them crashes`);
+  await session.pauseConsumer();
+  for (const writer of target.outputs['ClickCounters']!.split(',')) {
+    await target.faults.arm(writer, [
+      { call: 'UpdateItem', kind: 'crash-after', times: 3 },
+      { call: 'SendMessage', kind: 'crash-after', times: 3 },
+      ...['UpdateItem', 'SendMessage'].map((call): Fault => ({ call, kind: 'lose-reply', nth: 1, share: 0.05 })),
+      // After two groups of a batch are counted.
+      { call: 'TransactWriteItems', kind: 'crash-after', nth: 2, times: 1 },
+    ]);
+  }
+  await send(makeClicks(random, disturbed, ['front', 'front', 'about'], Date.now(), rate));
+  await session.resumeConsumer();
+  await session.drained();
+  await target.faults.disarm();
+
+  target.say(`${count} clicks, undisturbed`);
+  await session.pauseConsumer();
+  const sinceMs = Date.now();
+  await send(makeClicks(random, count, ['front'], sinceMs, rate));
+  await session.resumeConsumer();
+  await session.drained();
+  let usage = await target.usage(sinceMs);
+  // A busy emulator hands over the last line of a process with that one's next invocation.
+  for (let more = 0; more < moreClicksMax && !isMetered(usage); more += 1) {
+    await send(makeClicks(random, 1, ['front'], Date.now(), rate));
+    await session.drained();
+    usage = await target.usage(sinceMs);
+  }
+  if (usage.writeUnits === 0) throw new Error('no write of a click was metered: the functions’ logs are not complete');
+
+  let wrong = 0;
+  for (const page of ['front', 'about']) {
+    const { clicks: counted } = await readJson(http, `/pages/${page}/clicks`);
+    wrong += Math.abs(Number(counted) - accepted.filter((click) => click.page === page).length);
+  }
+  return {
+    wrong,
+    writeUnits: usage.writeUnits / count,
+    readUnits: await readUnitsOf(target, http, '/pages/front/clicks'),
+  };
+}
+
+const moreClicksMax = 5;
+
+/** True when whoever took messages off the queue has told what that used. */
+function isMetered({ writeUnits, messages }: Usage): boolean {
+  return writeUnits > 0 && messages.deleted >= messages.sent;
+}
+
+interface SuggestionsBody {
+  readonly version: number;
+  readonly source: 'current' | 'stale' | 'fallback';
+  readonly ageMs?: number;
+}
+
+/** Suggestions of a service that is quick at first, then takes 500 ms, while its ranking changes twice. */
+async function askForSuggestions(target: Target, http: HttpClient) {
+  const session = operator(target);
+  const slowMs = question.load.slowDependency.value;
+  target.say(`suggestions of a service that takes ${slowMs} ms`);
+  /** When each version was replaced: no later question to the service can have got it. */
+  const replacedAtMs = new Map<number, number>();
+  const change = async (version: number, delayMs: number) => {
+    await session.setRanking('front', { suggestions: [`of version ${version}`], version }, delayMs);
+    replacedAtMs.set(version - 1, Date.now());
+  };
+  let answers = 0;
+  let waited = 0;
+  let understated = 0;
+  const ask = async (): Promise<SuggestionsBody> => {
+    const sentAtMs = Date.now();
+    const reply = await sendUntilAnswered(http, { method: 'GET', path: '/suggestions/front' });
+    if (reply.status !== 200) throw new Error(`suggestions answered ${reply.status}: ${reply.body}`);
+    const body = JSON.parse(reply.body) as SuggestionsBody;
+    answers += 1;
+    if (handlerMs(reply.headers['server-timing']) >= slowMs) waited += 1;
+    const replaced = replacedAtMs.get(body.version);
+    const isOld = replaced !== undefined && body.source !== 'fallback' && (body.ageMs ?? 0) < sentAtMs - replaced;
+    if (isOld) understated += 1;
+    return body;
+  };
+  const askUntil = async (isEnough: (body: SuggestionsBody) => boolean, atLeast: number): Promise<void> => {
+    for (let asked = 1; ; asked += 1) {
+      const body = await ask();
+      if (asked >= atLeast && isEnough(body)) return;
+      if (asked > answersMax) throw new Error(`${asked} answers, and the last is still ${JSON.stringify(body)}`);
+    }
+  };
+
+  await change(1, 0);
+  await askUntil(({ version }) => version === 1, 1);
+  [answers, waited] = [0, 0];
+  await change(2, slowMs);
+  // Until the cache is behind: the service is being asked for version 2 at that moment, and gets another.
+  await askUntil(({ source, version }) => source === 'stale' || version === 2, sizes[target.scale].answers / 2);
+  await change(3, slowMs);
+  await askUntil(({ version }) => version === 3, sizes[target.scale].answers / 2);
+  return { waitedShare: waited / answers, understated };
+}
+
+/** An answer of the cache takes some 5 ms, and a refresh is begun each second. */
+const answersMax = 3_000;
+
+function handlerMs(serverTiming = ''): number {
+  const [, ms] = /^handler;dur=([\d.]+)$/.exec(serverTiming) ?? [];
+  if (ms === undefined) throw new Error(`no time of the handler in Server-Timing "${serverTiming}"`);
+  return Number(ms);
+}
+
+function isDone(reply: { readonly status: number } | undefined): boolean {
+  return reply !== undefined && reply.status < 300;
+}
+
+async function readJson(http: HttpClient, path: string): Promise<Readonly<Record<string, unknown>>> {
+  const reply = await sendUntilAnswered(http, { method: 'GET', path });
+  if (reply.status !== 200) throw new Error(`GET ${path} answered ${reply.status}: ${reply.body}`);
+  return JSON.parse(reply.body) as Record<string, unknown>;
+}
+
+/** ConsumedCapacity of one such read. A line of another invocation that comes late would be in the sum: then again. */
+async function readUnitsOf(target: Target, http: HttpClient, path: string): Promise<number> {
+  for (let attempt = 1; attempt <= meteringsMax; attempt += 1) {
+    const sinceMs = Date.now();
+    for (let read = 0; read < readsToMeter; read += 1) await readJson(http, path);
+    const { invocations, readUnits } = await target.usage(sinceMs);
+    if (invocations === readsToMeter) return readUnits / readsToMeter;
+  }
+  throw new Error(`reads of ${path} could not be metered alone in ${meteringsMax} attempts`);
+}
+
+interface Choices {
+  readonly balance: Consistency;
+  readonly count: Consistency;
+  readonly buffering?: Buffering;
+  readonly policy?: CachePolicy;
+}
+
+/** What was deployed, for the models: they run with the numbers of the template. */
+function choicesOf({ Resources }: Template): Choices {
+  const find = (type: string, id: string) =>
+    Object.entries(Resources).find(([name, { Type }]) => Type === type && name.startsWith(id))?.[1].Properties;
+  const variablesOf = (id: string) =>
+    (find('AWS::Lambda::Function', id)!['Environment'] as { Variables: Record<string, string> }).Variables;
+  const mapping = find('AWS::Lambda::EventSourceMapping', 'Count');
+  const queue = find('AWS::SQS::Queue', 'ClicksQueue');
+  const cache = variablesOf('Suggest');
+  return {
+    balance: consistencyOf(variablesOf('ReadBalance')['READ_CONSISTENCY']!),
+    count: consistencyOf(variablesOf('ReadClicks')['READ_CONSISTENCY']!),
+    ...(mapping === undefined || queue === undefined
+      ? {}
+      : {
+          buffering: {
+            batchSize: mapping['BatchSize'] as number,
+            windowMs: (mapping['MaximumBatchingWindowInSeconds'] as number) * 1000,
+            visibilityMs: (queue['VisibilityTimeout'] as number) * 1000,
+            receivesMax: (queue['RedrivePolicy'] as { maxReceiveCount: number }).maxReceiveCount,
+          },
+        }),
+    ...(cache['WAIT_MAX_MS'] === undefined
+      ? {}
+      : {
+          policy: policyOf({
+            freshForMs: cache['FRESH_FOR_MS']!,
+            staleForMs: cache['STALE_FOR_MS']!,
+            waitMaxMs: cache['WAIT_MAX_MS'],
+            landMaxMs: cache['LAND_MAX_MS']!,
+            refreshMaxMs: cache['REFRESH_MAX_MS']!,
+            refreshGapMs: cache['REFRESH_GAP_MS']!,
+          }),
+        }),
+  };
+}
+
+export const proof: Proof = { properties, measure };
