@@ -11,6 +11,9 @@ to CloudWatch namespaces"). ministack does not know that key, and so refuses wha
 
 A range of an object's version is that range (AWS: "GetObject", Range). ministack answers with the whole version, which
 would make a reader of ten ranges read ten objects.
+
+A bucket of a template has the object lock that the template gives it (AWS::S3::Bucket, ObjectLockEnabled and
+ObjectLockConfiguration). ministack's CloudFormation leaves both out, and what should be locked can be deleted.
 """
 
 import json
@@ -18,6 +21,7 @@ import json
 from ministack import app
 from ministack.core import iam_actions
 from ministack.services import s3
+from ministack.services.cloudformation import provisioners
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
@@ -59,9 +63,20 @@ def get_object_range(bucket, key, headers, parameters=None):
     return 206, {**reply, **length}, body[start : end + 1]
 
 
+def create_bucket(logical_id, properties, stack):
+    name, attributes = provisioners._s3_create(logical_id, properties, stack)
+    if properties.get("ObjectLockEnabled") in (True, "true"):
+        rule = properties.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+        retention = rule and {key: value if key == "Mode" else int(value) for key, value in rule.items()}
+        s3._bucket_object_lock[name] = {"enabled": True, "default_retention": retention}
+        s3._bucket_versioning[name] = "Enabled"
+    return name, attributes
+
+
 if __name__ == "__main__":
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
     s3._get_object = get_object_range
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_bucket
     app.main()
