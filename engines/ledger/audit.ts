@@ -143,7 +143,11 @@ export class Audit {
     for (const [part, { version, waiting }] of this.#parts) {
       const oldest = [...waiting.values()].find(({ atMs }) => this.#isOld(atMs));
       if (oldest !== undefined && (this.#kept.get(part)?.version ?? 0) <= version)
-        this.#find({ part, version: oldest.version, detail: `${part} has no entry ${version + 1}, and has later ones` });
+        this.#find({
+          part,
+          version: oldest.version,
+          detail: `${part} has no entry ${version + 1}, and has later ones`,
+        });
     }
     for (const [transferId, { sumMinor, atMs }] of this.#open) {
       if (this.#isOld(atMs))
@@ -198,12 +202,14 @@ export class Audit {
     const kept = this.#kept.get(part);
     if (kept === undefined) {
       // An account that was opened after the balances were read is none of this audit's.
-      if (version === 1 && this.#isOld(atMs))
-        this.#find({ ...where, detail: `${part} has entries and is no account` });
+      if (version === 1 && this.#isOld(atMs)) this.#find({ ...where, detail: `${part} has entries and is no account` });
       return;
     }
     if (kept.currency !== currency)
-      this.#find({ ...where, detail: `entry ${version} of ${part} is in ${currency}, the account in ${kept.currency}` });
+      this.#find({
+        ...where,
+        detail: `entry ${version} of ${part} is in ${currency}, the account in ${kept.currency}`,
+      });
     if (version > kept.version && this.#isOld(atMs))
       this.#find({ ...where, detail: `${part} has an entry ${version}, its balance rests on ${kept.version}` });
     if (kept.version === version && kept.balanceMinor !== state.balanceMinor)

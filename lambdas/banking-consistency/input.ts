@@ -36,7 +36,12 @@ export const accountsQuery: z.ZodType<{ readonly ids: readonly string[] }> = z.s
 
 /** `?limit=50&cursor=…` */
 export const statementQuery: z.ZodType<{ readonly limit: number; readonly cursor: Cursor }> = z.strictObject({
-  limit: z.string().regex(/^\d{1,3}$/, 'give a whole number').transform(Number).pipe(z.int().min(1).max(limits.pageMax)).default(50),
+  limit: z
+    .string()
+    .regex(/^\d{1,3}$/, 'give a whole number')
+    .transform(Number)
+    .pipe(z.int().min(1).max(limits.pageMax))
+    .default(50),
   cursor: z
     .string()
     .regex(/^\d{1,2}\.[0-9a-f#-]{0,60}$/, 'give the "next" of the page before')
@@ -48,7 +53,10 @@ export const statementQuery: z.ZodType<{ readonly limit: number; readonly cursor
 });
 
 const text = z.strictObject({ S: z.string() }).transform(({ S }) => S);
-const number = z.strictObject({ N: z.string() }).transform(({ N }) => Number(N)).pipe(z.int());
+const number = z
+  .strictObject({ N: z.string() })
+  .transform(({ N }) => Number(N))
+  .pipe(z.int());
 const image = z.object({
   part: text,
   version: number,

@@ -16,7 +16,8 @@ export const handler = api(async ({ parameters, query }) => {
   const [account] = await bank.find(id);
   if (account === undefined) throw new Problem(404, `there is no account "${id}": give the id of one`);
   const part = partsOf(account)[cursor.index];
-  if (part === undefined) throw new Problem(400, `account "${id}" has no part ${cursor.index}: give the "next" of a page`);
+  if (part === undefined)
+    throw new Problem(400, `account "${id}" has no part ${cursor.index}: give the "next" of a page`);
   const { entries, next } = await ledger.page(part, limit, cursor);
   const { index } = cursor;
   const following =

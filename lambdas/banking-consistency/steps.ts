@@ -1,7 +1,14 @@
 /** What the handlers do, told their effects. */
 
 import { Audit, type AuditReport } from '../../engines/ledger/audit.ts';
-import { type ArchivedChange, findHead, genesis, parseSlot, type Sha256, slotText } from '../../engines/ledger/chain.ts';
+import {
+  type ArchivedChange,
+  findHead,
+  genesis,
+  parseSlot,
+  type Sha256,
+  slotText,
+} from '../../engines/ledger/chain.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
@@ -39,7 +46,10 @@ export interface Chance {
   wait(ms: number): Promise<void>;
 }
 
-export async function open(account: Account, bank: { readonly accounts: Accounts; readonly clock: Clock }): Promise<Reply> {
+export async function open(
+  account: Account,
+  bank: { readonly accounts: Accounts; readonly clock: Clock },
+): Promise<Reply> {
   const outcome = await bank.accounts.open(account, bank.clock());
   if (!outcome.opened && JSON.stringify(outcome.existing) !== JSON.stringify(account))
     throw new Problem(409, `account "${account.accountId}" is another one: give an id that is not taken`);
@@ -111,7 +121,8 @@ export async function transferPlainly(
 /** The transfer that is to be taken back. @throws {Problem} when there is none, or nothing to take back. */
 export function reversible(transferId: string, record: TransferRecord | undefined): TransferRecord {
   if (record === undefined) throw new Problem(404, `there is no transfer "${transferId}": give the id of one`);
-  if (record.state === 'refused') throw new Problem(422, `transfer "${transferId}" was refused: nothing is to be taken back`);
+  if (record.state === 'refused')
+    throw new Problem(422, `transfer "${transferId}" was refused: nothing is to be taken back`);
   return record;
 }
 
@@ -146,7 +157,12 @@ function replyOf(record: TransferRecord): Reply {
       currency,
       ...(reverses === undefined ? {} : { reverses }),
       atMs,
-      posted: posted.map(({ part, version, deltaMinor, balanceMinor }) => ({ part, version, deltaMinor, balanceMinor })),
+      posted: posted.map(({ part, version, deltaMinor, balanceMinor }) => ({
+        part,
+        version,
+        deltaMinor,
+        balanceMinor,
+      })),
     });
   }
   const { transferId, from, to, because } = record;
@@ -169,7 +185,10 @@ export async function read(
   const all = found as readonly Account[];
   const parts = all.flatMap(partsOf);
   if (parts.length > limits.snapshotMax)
-    throw new Problem(422, `these accounts have ${parts.length} parts, over ${limits.snapshotMax}: ask for fewer at once`);
+    throw new Problem(
+      422,
+      `these accounts have ${parts.length} parts, over ${limits.snapshotMax}: ask for fewer at once`,
+    );
   const balances = await balancesOf(parts);
   let at = 0;
   return all.map((account) => viewOf(account, balances.slice(at, (at += account.parts))));

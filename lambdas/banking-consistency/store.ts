@@ -74,7 +74,13 @@ export function accounts(table: string, dynamo = client) {
     async open(account: Account, atMs: number): Promise<{ opened: true } | { opened: false; existing: Account }> {
       const parts = partsOf(account);
       const names = parts.length === 1 ? parts : [account.accountId, ...parts];
-      const items = names.map((part): AccountItem => ({ ...account, part, version: 0, balanceMinor: 0, changedAtMs: atMs }));
+      const items = names.map((part): AccountItem => ({
+        ...account,
+        part,
+        version: 0,
+        balanceMinor: 0,
+        changedAtMs: atMs,
+      }));
       try {
         await dynamo.send(
           new TransactWriteCommand({
@@ -166,7 +172,11 @@ export function ledger({ accountsTable, entriesTable, transfersTable }: BankTabl
      * Balances, entries and the transfer's own record, all of them or nothing: nothing when one of the balances is no
      * longer the one that was decided on, or the id has a record already.
      */
-    async post(request: TransferRequest, postings: readonly Posting[], atMs: number): Promise<TransferRecord | undefined> {
+    async post(
+      request: TransferRequest,
+      postings: readonly Posting[],
+      atMs: number,
+    ): Promise<TransferRecord | undefined> {
       const posted = postings.map(after);
       const record: TransferRecord = { ...request, atMs, state: 'posted', posted };
       const items: TransactWriteCommandInput['TransactItems'] = [
@@ -217,7 +227,8 @@ export function ledger({ accountsTable, entriesTable, transfersTable }: BankTabl
         );
         return true;
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException || error instanceof TransactionConflictException) return false;
+        if (error instanceof ConditionalCheckFailedException || error instanceof TransactionConflictException)
+          return false;
         throw error;
       }
     },
@@ -280,7 +291,9 @@ export function entries(table: string, dynamo = client) {
     /** The entries at these places, in this order; undefined where there is none. */
     async at(places: readonly Pick<Entry, 'part' | 'version'>[]): Promise<readonly (Entry | undefined)[]> {
       const found = new Map<string, Entry>();
-      const keys = new Map(places.map((place) => [placeOf(place), { part: place.part, entry: entryKey(place.version) }]));
+      const keys = new Map(
+        places.map((place) => [placeOf(place), { part: place.part, entry: entryKey(place.version) }]),
+      );
       for (const chunk of chunksOf([...keys.values()], batchGetMax)) {
         let left: Record<string, { Keys: Record<string, unknown>[]; ConsistentRead: true }> | undefined = {
           [table]: { Keys: chunk, ConsistentRead: true },

@@ -168,7 +168,11 @@ export class BankingConsistencyImproved extends Stack {
         archiveBucket: archive.bucketName,
       }),
     });
-    answers(audit, 3, 'Finds what was changed, wherever it was changed, and says where; it may write nothing but its metric.');
+    answers(
+      audit,
+      3,
+      'Finds what was changed, wherever it was changed, and says where; it may write nothing but its metric.',
+    );
     audit.allow(['dynamodb:Scan'], accounts.tableArn);
     audit.allow(['dynamodb:BatchGetItem'], entries.tableArn);
     archive.allowObjects(audit, ['s3:GetObjectVersion'], 'chain/');
@@ -228,7 +232,11 @@ export class BankingConsistencyImproved extends Stack {
       'At most a slot a second, looked for before it is written and read by each audit of the month.',
     );
     uses(archiver, { 'lambda.requests': slots, 'lambda.gbSeconds': slots * 2 * load.requestTime.value * 0.5 });
-    uses(audit, { 'lambda.requests': days, 'lambda.gbSeconds': days * 600 * 1.73 }, 'Ten minutes a night, an assumption.');
+    uses(
+      audit,
+      { 'lambda.requests': days, 'lambda.gbSeconds': days * 600 * 1.73 },
+      'Ten minutes a night, an assumption.',
+    );
     uses(late, { 'cloudwatch.alarms': 1 });
     uses(findings, { 'cloudwatch.alarms': 1, 'cloudwatch.metrics': 1 });
     uses(transfer, { 'lambda.requests': monthly, 'lambda.gbSeconds': monthly * load.requestTime.value * 0.5 });
@@ -240,8 +248,8 @@ export class BankingConsistencyImproved extends Stack {
     new CfnOutput(this, 'TransfersTable', { value: transfers.tableName });
     new CfnOutput(this, 'Movers', { value: transfer.function.functionName });
     new CfnOutput(this, 'ArchiveBucket', { value: archive.bucketName });
-    new CfnOutput(this, 'Archiver', { value: archiver.function.functionName });
-    new CfnOutput(this, 'Audit', { value: audit.function.functionName });
+    new CfnOutput(this, 'Archivers', { value: archiver.function.functionName });
+    new CfnOutput(this, 'Auditor', { value: audit.function.functionName });
   }
 }
 
