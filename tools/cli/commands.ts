@@ -42,6 +42,10 @@ export const commands: Readonly<Record<string, Command>> = {
     description: 'records of XML files of any size, as lines of JSON or added up',
     load: async () => (await import('../xml/command.ts')).command,
   },
+  audit: {
+    description: 'the bank’s archive, ledger and balances: whether they agree, or where they do not',
+    load: async () => (await import('../audit/command.ts')).command,
+  },
   new: {
     description: 'writes the folders of a new question and its line in the catalogue',
     load: async () => (await import('../new/command.ts')).command,
