@@ -80,8 +80,9 @@ const streamHead = z.object({
  * past the bank, and the archive stops at it, so that somebody comes and looks.
  */
 export function parseStreamRecord(record: unknown) {
-  const { eventName, dynamodb } = streamRecord.parse(record);
-  const { SequenceNumber, ApproximateCreationDateTime } = streamHead.parse(record).dynamodb;
+  const what = 'a change of the entries’ table is no entry';
+  const { eventName, dynamodb } = parsed(streamRecord, record, what);
+  const { SequenceNumber, ApproximateCreationDateTime } = parsed(streamHead, record, what).dynamodb;
   return {
     madeAtMs: ApproximateCreationDateTime * 1000,
     change: {
@@ -98,5 +99,13 @@ const auditInput = z.strictObject({
 
 /** What an audit is started with. Throws for anything else. */
 export function parseAuditInput(input: unknown): { readonly toleranceMs: number } {
-  return auditInput.parse(input);
+  return parsed(auditInput, input, 'the audit’s input is not valid');
+}
+
+const problemsMax = 500;
+
+function parsed<T>(schema: z.ZodType<T>, input: unknown, what: string): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  throw new Error(`${what}: ${z.prettifyError(result.error).slice(0, problemsMax).replaceAll(/\s+/g, ' ')}`);
 }

@@ -52,9 +52,13 @@ function toleranceOf(text: string): number {
 function rendered({ slots, entries, repeats, parts, onTheirWay, head, ...report }: AuditReport): string {
   const { firstBrokenLink, findings, findingsTotal } = report;
   return [
-    `${count(slots, 'slot')}, ${count(entries, 'entry', 'entries')}, ${count(parts, 'balance')}` +
-      `${repeats > 0 ? `, ${number(repeats)} archived again` : ''}` +
-      `${onTheirWay > 0 ? `, ${number(onTheirWay)} on their way` : ''}`,
+    [
+      count(slots, 'slot'),
+      count(entries, 'entry', 'entries'),
+      count(parts, 'balance'),
+      ...(repeats > 0 ? [`${number(repeats)} archived again`] : []),
+      ...(onTheirWay > 0 ? [`${number(onTheirWay)} on their way`] : []),
+    ].join(', '),
     `the chain ends at slot ${head.slot}, ${head.hash}`,
     ...(firstBrokenLink === undefined ? [] : [`first broken link: ${firstBrokenLink.detail}`]),
     ...findings.map(({ detail }) => `- ${detail}`),
