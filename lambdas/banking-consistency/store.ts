@@ -11,6 +11,7 @@ import {
   HeadObjectCommand,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
+  NoSuchKey,
   NotFound,
   PutObjectCommand,
   S3Client,
@@ -315,17 +316,23 @@ export function entries(table: string, dynamo = client) {
 /** The archive: slots that are written once, in a bucket that keeps them. */
 export function archive(bucket: string, s3 = new S3Client(bounded)) {
   const get = async (slot: number, version?: string): Promise<string> => {
-    const { Body } = await s3.send(
-      new GetObjectCommand({
-        Bucket: bucket,
-        Key: slotKey(slot),
-        ...(version === undefined ? {} : { VersionId: version }),
-      }),
-    );
-    return Body!.transformToString();
+    try {
+      const { Body } = await s3.send(
+        new GetObjectCommand({
+          Bucket: bucket,
+          Key: slotKey(slot),
+          ...(version === undefined ? {} : { VersionId: version }),
+        }),
+      );
+      return await Body!.transformToString();
+    } catch (error) {
+      if (error instanceof NoSuchKey) return '';
+      throw error;
+    }
   };
 
   return {
+    /** The text of a slot; empty when somebody has taken it away. */
     get,
 
     async exists(slot: number): Promise<boolean> {

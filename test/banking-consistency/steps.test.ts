@@ -2,7 +2,7 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { checkStrictSerializability, type Transaction } from '../../engines/history/check.ts';
 import { Audit } from '../../engines/ledger/audit.ts';
-import { type ArchivedChange, parseSlot } from '../../engines/ledger/chain.ts';
+import { type ArchivedChange, parseSlot, slotKey } from '../../engines/ledger/chain.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
 import { type Account, type Posted, type TransferRequest } from '../../lambdas/banking-consistency/domain.ts';
 import { type ArchiveMemory, append, audit, transfer } from '../../lambdas/banking-consistency/steps.ts';
@@ -174,13 +174,24 @@ describe('writers of the archive that race and die', () => {
     },
   );
 
-  it('stop at a slot that cannot be read, and do not bury it', async () => {
-    const archive = memoryArchive(calm);
-    await archive.create(1, '{}');
-    await expect(
-      append([changeOf(0, 0)], 0, { archive, memory: { slots: new Map() }, clock: () => 1, sha256 }),
-    ).rejects.toThrow('slot 1 of the archive is not readable');
-    expect(archive.objects.size).toBe(1);
+  it('go on behind a slot that somebody took away or spoiled, and archive again what it held', async () => {
+    for (const spoiled of ['', '{}']) {
+      const archive = memoryArchive(calm);
+      const objects = archive.objects as Map<string, string>;
+      for (let index = 0; index < 3; index += 1)
+        await append([changeOf(0, index)], 1000, { archive, memory: { slots: new Map() }, clock: () => 1, sha256 });
+      objects.set(slotKey(2), spoiled);
+      await append([changeOf(0, 1), changeOf(0, 3)], 1000, {
+        archive,
+        memory: { slots: new Map() },
+        clock: () => 1,
+        sha256,
+      });
+      expect(parseSlot(objects.get(slotKey(4))!)).toMatchObject({
+        previous: sha256(objects.get(slotKey(3))!),
+        changes: [changeOf(0, 1), changeOf(0, 3)],
+      });
+    }
   });
 });
 

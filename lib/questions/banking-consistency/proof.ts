@@ -108,7 +108,7 @@ const sizes = {
   full: { transfers: 2_000, looks: 500, clients: 32 },
 } as const satisfies Record<Scale, { readonly transfers: number; readonly looks: number; readonly clients: number }>;
 
-const archivedMaxMs = 120_000;
+const archivedMaxMs = 60_000;
 
 /** At the calls of either design: a variant meets those that it makes. */
 const moverFaults: Parameters<Target['faults']['arm']>[1] = ['TransactWriteItems', 'UpdateItem'].flatMap((call) => [
@@ -247,7 +247,7 @@ function placeOf({ part, version }: Pick<Entry, 'part' | 'version'>): string {
   return `${part} ${version}`;
 }
 
-/** Returns when every entry of the ledger is in the archive, if there is one, and gives up after two minutes. */
+/** Returns when every entry of the ledger is in the archive, if there is one, and gives up after a minute. */
 async function archived(books: Auditor): Promise<void> {
   if (!books.hasArchive) return;
   const deadlineMs = Date.now() + archivedMaxMs;
