@@ -146,11 +146,12 @@ function problemOf(error: unknown): Problem {
 }
 
 function requestOf(event: APIGatewayProxyEventV2): ApiRequest {
-  const { routeKey, pathParameters = {}, queryStringParameters = {}, headers, body = '', isBase64Encoded } = event;
+  const { routeKey, pathParameters, queryStringParameters, headers, body = '', isBase64Encoded } = event;
   return {
     route: routeKey,
-    parameters: pathParameters,
-    query: queryStringParameters,
+    // Absent where there are none, and null on some emulators.
+    parameters: pathParameters ?? {},
+    query: queryStringParameters ?? {},
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     body: isBase64Encoded ? Buffer.from(body, 'base64').toString() : body,
   };

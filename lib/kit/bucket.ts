@@ -1,14 +1,26 @@
 import { Duration, Stack, Validations } from 'aws-cdk-lib';
-import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  ObjectLockRetention,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
 import type { Handler } from './handler.ts';
-import { removalOfData } from './stage.ts';
+import { isProduction, removalOfData } from './stage.ts';
 
 export interface PrivateBucketProps {
   /** Keeps every version of an object, so that a reader can pin what it saw; false when absent. */
   readonly versioned?: boolean;
   /** Days after which objects are deleted; kept for ever when absent. */
   readonly expireAfterDays?: number;
+  /**
+   * Days for which nobody, the account's owner included, can delete a version of an object (object lock in compliance
+   * mode). Outside production it is one day, which a deployer may pass by (governance mode). No lock when absent.
+   */
+  readonly lockedDays?: number;
   /** Sends object events to EventBridge; false when absent. */
   readonly events?: boolean;
 }
@@ -22,7 +34,15 @@ export class PrivateBucket extends Bucket {
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       enforceSSL: true,
       minimumTLSVersion: 1.2,
-      versioned: props.versioned ?? false,
+      versioned: props.versioned === true || props.lockedDays !== undefined,
+      ...(props.lockedDays === undefined
+        ? {}
+        : {
+            objectLockEnabled: true,
+            objectLockDefaultRetention: isProduction(scope)
+              ? ObjectLockRetention.compliance(Duration.days(props.lockedDays))
+              : ObjectLockRetention.governance(Duration.days(1)),
+          }),
       removalPolicy: removalOfData(scope),
       lifecycleRules: [
         {

@@ -46,6 +46,10 @@ export const commands: Readonly<Record<string, Command>> = {
     description: 'strong or eventual: five answers lead to a consistency, its setting and its cost',
     load: async () => (await import('../choose/command.ts')).command,
   },
+  audit: {
+    description: 'the bank’s archive, ledger and balances: whether they agree, or where they do not',
+    load: async () => (await import('../audit/command.ts')).command,
+  },
   new: {
     description: 'writes the folders of a new question and its line in the catalogue',
     load: async () => (await import('../new/command.ts')).command,

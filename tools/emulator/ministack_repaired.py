@@ -17,6 +17,9 @@ capacity mode", Query). ministack charges one block whatever it read, which woul
 
 An event source hands a function as many messages of a standard queue as its batch size says, up to 10,000 (AWS: "Using
 Lambda with Amazon SQS"). ministack stops at the ten that one ReceiveMessage gives. It still knows no batching window.
+
+A bucket of a template has the object lock that the template gives it (AWS::S3::Bucket, ObjectLockEnabled and
+ObjectLockConfiguration). ministack's CloudFormation leaves both out, and what should be locked can be deleted.
 """
 
 import json
@@ -24,6 +27,7 @@ import json
 from ministack import app
 from ministack.core import iam_actions
 from ministack.services import dynamodb, s3, sqs
+from ministack.services.cloudformation import provisioners
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
@@ -103,6 +107,16 @@ def receive_batch(queue_url, size):
         return sqs._collect_msgs(queue, min(int(size or 1), most), timeout)
 
 
+def create_bucket(logical_id, properties, stack):
+    name, attributes = provisioners._s3_create(logical_id, properties, stack)
+    if properties.get("ObjectLockEnabled") in (True, "true"):
+        rule = properties.get("ObjectLockConfiguration", {}).get("Rule", {}).get("DefaultRetention")
+        retention = rule and {key: value if key == "Mode" else int(value) for key, value in rule.items()}
+        s3._bucket_object_lock[name] = {"enabled": True, "default_retention": retention}
+        s3._bucket_versioning[name] = "Enabled"
+    return name, attributes
+
+
 if __name__ == "__main__":
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
@@ -111,4 +125,5 @@ if __name__ == "__main__":
     dynamodb._paginate_evaluated_items = paginate_and_weigh
     dynamodb._add_consumed_capacity = add_capacity_by_bytes
     sqs._receive_messages_for_esm = receive_batch
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_bucket
     app.main()

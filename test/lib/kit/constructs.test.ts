@@ -222,6 +222,23 @@ describe('a private bucket', () => {
     });
   });
 
+  it('locks what it holds for a day that a deployer may pass by, and in production for as long as it was told', async () => {
+    const lockOf = async (stage: 'sandbox' | 'production') => {
+      const resources = await templateOf((stack) => new PrivateBucket(stack, 'Books', { lockedDays: 700 }), { stage });
+      return ofType(resources, 'AWS::S3::Bucket')[0]!.Properties!;
+    };
+    const locked = (mode: string, days: number) => ({
+      VersioningConfiguration: { Status: 'Enabled' },
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: {
+        ObjectLockEnabled: 'Enabled',
+        Rule: { DefaultRetention: { Mode: mode, Days: days } },
+      },
+    });
+    expect(await lockOf('sandbox')).toMatchObject(locked('GOVERNANCE', 1));
+    expect(await lockOf('production')).toMatchObject(locked('COMPLIANCE', 700));
+  });
+
   it('sends events without a custom resource', async () => {
     const resources = await templateOf((stack) => new PrivateBucket(stack, 'Books', { events: true }));
     expect(new Set(Object.values(resources).map(({ Type }) => Type))).toEqual(

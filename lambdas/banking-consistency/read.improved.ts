@@ -1,0 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readEnv } from '../kit/env.ts';
+import { api, json, parsed } from '../kit/http.ts';
+import { accountsVariables } from './env.ts';
+import { accountId, accountsQuery } from './input.ts';
+import { read, togetherFrom } from './steps.ts';
+import { accounts } from './store.ts';
+
+const env = readEnv(accountsVariables);
+const bank = accounts(env.accountsTable);
+const together = togetherFrom(bank, { random: Math.random, wait: async (ms: number) => sleep(ms) });
+
+/** `GET /accounts/{id}`, and `GET /accounts?ids=a,b` for several as they were together. */
+export const handler = api(async ({ parameters, query }) => {
+  if (parameters['id'] === undefined)
+    return json(200, { accounts: await read(parsed(query, accountsQuery, 'the query').ids, bank, together) });
+  const id = parsed(parameters['id'], accountId, 'the id of the account');
+  return json(200, (await read([id], bank, together))[0]);
+});

@@ -1,0 +1,17 @@
+import { readEnv } from '../kit/env.ts';
+import { api, json, parsed } from '../kit/http.ts';
+import { accountsVariables } from './env.ts';
+import { accountId, accountsQuery } from './input.ts';
+import { read } from './steps.ts';
+import { accounts } from './store.ts';
+
+const env = readEnv(accountsVariables);
+const bank = accounts(env.accountsTable);
+
+/** `GET /accounts/{id}`, and `GET /accounts?ids=a,b` for several, each as some replica has it. */
+export const handler = api(async ({ parameters, query }) => {
+  if (parameters['id'] === undefined)
+    return json(200, { accounts: await read(parsed(query, accountsQuery, 'the query').ids, bank, bank.anyBalances) });
+  const id = parsed(parameters['id'], accountId, 'the id of the account');
+  return json(200, (await read([id], bank, bank.anyBalances))[0]);
+});

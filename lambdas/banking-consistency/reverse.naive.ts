@@ -1,0 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '../kit/clock.ts';
+import { readEnv } from '../kit/env.ts';
+import { api, parsed } from '../kit/http.ts';
+import { reversalOf } from './domain.ts';
+import { bankVariables } from './env.ts';
+import { transferId } from './input.ts';
+import { reversible, transferPlainly } from './steps.ts';
+import { accounts, plainLedger } from './store.ts';
+
+const env = readEnv(bankVariables);
+const bank = {
+  accounts: accounts(env.accountsTable),
+  ledger: plainLedger(env),
+  clock: systemClock,
+  uniqueId: randomUUID,
+};
+
+/** `POST /transfers/{id}/reversal` */
+export const handler = api(async ({ parameters }) => {
+  const id = parsed(parameters['id'], transferId, 'the id of the transfer');
+  return transferPlainly(reversalOf(reversible(id, await bank.ledger.find(id))), bank);
+});

@@ -1,0 +1,495 @@
+import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
+import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  TransactionCanceledException,
+  TransactionConflictException,
+  TransactionInProgressException,
+} from '@aws-sdk/client-dynamodb';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  NoSuchKey,
+  NotFound,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
+import {
+  BatchGetCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  paginateScan,
+  PutCommand,
+  QueryCommand,
+  TransactGetCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import type { KeptBalance, StoredSlot } from '../../engines/ledger/audit.ts';
+import { type Entry, slotKey, slotOf } from '../../engines/ledger/chain.ts';
+import { bounded } from '../kit/clients.ts';
+import {
+  type Account,
+  after,
+  type Balance,
+  type Cursor,
+  entryOf,
+  partsOf,
+  type Posted,
+  type Posting,
+  type TransferRecord,
+  type TransferRequest,
+} from './domain.ts';
+
+const client = DynamoDBDocumentClient.from(new DynamoDBClient(bounded));
+
+export interface BankTables {
+  readonly accountsTable: string;
+  readonly entriesTable: string;
+  readonly transfersTable: string;
+}
+
+/** An item of the accounts' table: an account, with its balance unless that is kept in parts, or a part. */
+type AccountItem = Account & Balance & { readonly changedAtMs: number };
+
+/** Accounts remembered by an execution environment: what is remembered of them never changes. */
+const rememberedMax = 10_000;
+
+/** What is the same in both designs: opening accounts, and who they are. */
+export function accounts(table: string, dynamo = client) {
+  const remembered = new Map<string, Account>();
+
+  async function find(accountId: string): Promise<Account | undefined> {
+    const { Item } = await dynamo.send(
+      new GetCommand({ TableName: table, Key: { part: accountId }, ConsistentRead: true }),
+    );
+    return Item === undefined ? undefined : accountOf(Item as AccountItem);
+  }
+
+  return {
+    /** Creates the account and its parts, all of them or none; one that is there already is returned as it is. */
+    async open(account: Account, atMs: number): Promise<{ opened: true } | { opened: false; existing: Account }> {
+      const parts = partsOf(account);
+      const names = parts.length === 1 ? parts : [account.accountId, ...parts];
+      const items = names.map((part): AccountItem => ({
+        ...account,
+        part,
+        version: 0,
+        balanceMinor: 0,
+        changedAtMs: atMs,
+      }));
+      try {
+        await dynamo.send(
+          new TransactWriteCommand({
+            TransactItems: items.map((Item) => ({
+              Put: { TableName: table, Item, ConditionExpression: 'attribute_not_exists(part)' },
+            })),
+          }),
+        );
+        return { opened: true };
+      } catch (error) {
+        if (!isLostRace(error)) throw error;
+        const existing = await find(account.accountId);
+        if (existing === undefined) throw error;
+        return { opened: false, existing };
+      }
+    },
+
+    /** The accounts by these ids; undefined for one that there is not. */
+    async find(...accountIds: readonly string[]): Promise<readonly (Account | undefined)[]> {
+      return Promise.all(
+        accountIds.map(async (accountId) => {
+          const account = remembered.get(accountId) ?? (await find(accountId));
+          if (account !== undefined) {
+            if (remembered.size >= rememberedMax) remembered.clear();
+            remembered.set(accountId, account);
+          }
+          return account;
+        }),
+      );
+    },
+
+    /** Every balance that the bank keeps. Items are read one after the other: this is no snapshot. */
+    async *balances(): AsyncGenerator<KeptBalance> {
+      for await (const { Items = [] } of paginateScan({ client: dynamo }, { TableName: table, ConsistentRead: true })) {
+        for (const { part, currency, version, balanceMinor, changedAtMs } of Items as AccountItem[])
+          yield { part, currency, version, balanceMinor, changedAtMs };
+      }
+    },
+
+    /** Balances as some replica has them: each of them perhaps old, and all of them of different times. */
+    async anyBalances(parts: readonly string[]): Promise<readonly Balance[]> {
+      return Promise.all(
+        parts.map(async (part) => {
+          const { Item } = await dynamo.send(new GetCommand({ TableName: table, Key: { part } }));
+          return balanceOf(Item);
+        }),
+      );
+    },
+
+    /** Balances as they were together at one moment; undefined when writers were at them again and again. */
+    async snapshot(parts: readonly string[]): Promise<readonly Balance[] | undefined> {
+      const items = await readTogether(
+        dynamo,
+        parts.map((part) => ({ TableName: table, Key: { part } })),
+      );
+      return items?.map(balanceOf);
+    },
+  };
+}
+
+/** The ledger of the improved design: whatever it does, it does whole. */
+export function ledger({ accountsTable, entriesTable, transfersTable }: BankTables, dynamo = client) {
+  return {
+    /** What the id stands for, and the balances, as they were together; undefined when writers were in the way. */
+    async snapshot(
+      transferId: string,
+      parts: readonly string[],
+    ): Promise<{ readonly record: TransferRecord | undefined; readonly balances: readonly Balance[] } | undefined> {
+      const items = await readTogether(dynamo, [
+        { TableName: transfersTable, Key: { transferId } },
+        ...parts.map((part) => ({ TableName: accountsTable, Key: { part } })),
+      ]);
+      if (items === undefined) return undefined;
+      const [record, ...balances] = items;
+      return {
+        record: record as TransferRecord | undefined,
+        balances: balances.map(balanceOf),
+      };
+    },
+
+    async find(transferId: string): Promise<TransferRecord | undefined> {
+      const { Item } = await dynamo.send(
+        new GetCommand({ TableName: transfersTable, Key: { transferId }, ConsistentRead: true }),
+      );
+      return Item as TransferRecord | undefined;
+    },
+
+    /**
+     * Balances, entries and the transfer's own record, all of them or nothing: nothing when one of the balances is no
+     * longer the one that was decided on, or the id has a record already.
+     */
+    async post(
+      request: TransferRequest,
+      postings: readonly Posting[],
+      atMs: number,
+    ): Promise<TransferRecord | undefined> {
+      const posted = postings.map(after);
+      const record: TransferRecord = { ...request, atMs, state: 'posted', posted };
+      const items: TransactWriteCommandInput['TransactItems'] = [
+        {
+          Put: { TableName: transfersTable, Item: record, ConditionExpression: 'attribute_not_exists(transferId)' },
+        },
+        ...postings.map(({ before, deltaMinor, floorMinor }, index) => ({
+          Update: {
+            TableName: accountsTable,
+            Key: { part: before.part },
+            UpdateExpression: 'SET balanceMinor = :balance, version = :next, changedAtMs = :at',
+            ConditionExpression: 'version = :version AND balanceMinor >= :needed',
+            ExpressionAttributeValues: {
+              ':balance': posted[index]!.balanceMinor,
+              ':next': posted[index]!.version,
+              ':at': atMs,
+              ':version': before.version,
+              ':needed': floorMinor - deltaMinor,
+            },
+          },
+        })),
+        ...posted.map((one) => ({
+          Put: {
+            TableName: entriesTable,
+            Item: entryItem(entryOf(record, one)),
+            ConditionExpression: 'attribute_not_exists(part)',
+          },
+        })),
+      ];
+      try {
+        await dynamo.send(new TransactWriteCommand({ TransactItems: items }));
+        return record;
+      } catch (error) {
+        if (isLostRace(error)) return undefined;
+        throw error;
+      }
+    },
+
+    /** Records that the id was refused; false when it has a record already. */
+    async refuse(record: TransferRecord): Promise<boolean> {
+      try {
+        await dynamo.send(
+          new PutCommand({
+            TableName: transfersTable,
+            Item: record,
+            ConditionExpression: 'attribute_not_exists(transferId)',
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException || error instanceof TransactionConflictException)
+          return false;
+        throw error;
+      }
+    },
+  };
+}
+
+/** The ledger of the naive design: every write alone, on no condition. */
+export function plainLedger({ accountsTable, entriesTable, transfersTable }: BankTables, dynamo = client) {
+  return {
+    async find(transferId: string): Promise<TransferRecord | undefined> {
+      const { Item } = await dynamo.send(new GetCommand({ TableName: transfersTable, Key: { transferId } }));
+      return Item as TransferRecord | undefined;
+    },
+
+    async setBalance({ part, version, balanceMinor }: Posted, atMs: number): Promise<void> {
+      await dynamo.send(
+        new UpdateCommand({
+          TableName: accountsTable,
+          Key: { part },
+          UpdateExpression: 'SET balanceMinor = :balance, version = :version, changedAtMs = :at',
+          ExpressionAttributeValues: { ':balance': balanceMinor, ':version': version, ':at': atMs },
+        }),
+      );
+    },
+
+    /** Under a key that nobody else has. */
+    async addEntry(entry: Entry, uniqueId: string): Promise<void> {
+      const item = entryItem(entry);
+      await dynamo.send(
+        new PutCommand({ TableName: entriesTable, Item: { ...item, entry: `${item.entry}#${uniqueId}` } }),
+      );
+    },
+
+    async record(record: TransferRecord): Promise<void> {
+      await dynamo.send(new PutCommand({ TableName: transfersTable, Item: record }));
+    },
+  };
+}
+
+/** The entries of accounts, in their order. */
+export function entries(table: string, dynamo = client) {
+  return {
+    /** A page of one part's entries, the oldest first. `next` is absent at the part's end. */
+    async page(part: string, limit: number, { after }: Cursor): Promise<{ entries: readonly Entry[]; next?: string }> {
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new QueryCommand({
+          TableName: table,
+          ConsistentRead: true,
+          KeyConditionExpression: after === undefined ? 'part = :part' : 'part = :part AND entry > :after',
+          ExpressionAttributeValues: { ':part': part, ...(after === undefined ? {} : { ':after': after }) },
+          Limit: limit,
+        }),
+      );
+      return {
+        entries: Items.map(entryOfItem),
+        ...(LastEvaluatedKey === undefined ? {} : { next: LastEvaluatedKey['entry'] as string }),
+      };
+    },
+
+    /** The entries at these places, in this order; undefined where there is none. */
+    async at(places: readonly Pick<Entry, 'part' | 'version'>[]): Promise<readonly (Entry | undefined)[]> {
+      const found = new Map<string, Entry>();
+      const keys = new Map(
+        places.map((place) => [placeOf(place), { part: place.part, entry: entryKey(place.version) }]),
+      );
+      for (const chunk of chunksOf([...keys.values()], batchGetMax)) {
+        let left: Record<string, { Keys: Record<string, unknown>[]; ConsistentRead: true }> | undefined = {
+          [table]: { Keys: chunk, ConsistentRead: true },
+        };
+        while (left?.[table] !== undefined) {
+          const { Responses, UnprocessedKeys } = await dynamo.send(new BatchGetCommand({ RequestItems: left }));
+          for (const item of Responses?.[table] ?? []) {
+            const entry = entryOfItem(item);
+            found.set(placeOf(entry), entry);
+          }
+          left = UnprocessedKeys as typeof left;
+        }
+      }
+      return places.map((place) => found.get(placeOf(place)));
+    },
+  };
+}
+
+/** The archive: slots that are written once, in a bucket that keeps them. */
+export function archive(bucket: string, s3 = new S3Client(bounded)) {
+  const get = async (slot: number, version?: string): Promise<string> => {
+    try {
+      const { Body } = await s3.send(
+        new GetObjectCommand({
+          Bucket: bucket,
+          Key: slotKey(slot),
+          ...(version === undefined ? {} : { VersionId: version }),
+        }),
+      );
+      return await Body!.transformToString();
+    } catch (error) {
+      if (error instanceof NoSuchKey) return '';
+      throw error;
+    }
+  };
+
+  return {
+    /** The text of a slot; empty when somebody has taken it away. */
+    get,
+
+    async exists(slot: number): Promise<boolean> {
+      try {
+        await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: slotKey(slot) }));
+        return true;
+      } catch (error) {
+        if (error instanceof NotFound) return false;
+        throw error;
+      }
+    },
+
+    /** Writes the slot; false when there is one. One's own whose reply was lost is one too. */
+    async create(slot: number, text: string): Promise<boolean> {
+      try {
+        await s3.send(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: slotKey(slot),
+            Body: text,
+            ContentType: 'application/json',
+            IfNoneMatch: '*',
+          }),
+        );
+        return true;
+      } catch (error) {
+        const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+        // 409: another conditional write of the same key is under way (S3: "Add preconditions to S3 operations").
+        if (status === 412 || status === 409) return false;
+        throw error;
+      }
+    },
+
+    /** Every slot, in order, as its oldest version has it. */
+    async *slots(): AsyncGenerator<StoredSlot> {
+      let group: { readonly slot: number; oldest: string | undefined; versions: number } | undefined;
+      for await (const { slot, versionId } of versionsIn(s3, bucket)) {
+        if (group?.slot !== slot) {
+          if (group !== undefined) yield await stored(group);
+          group = { slot, oldest: undefined, versions: 0 };
+        }
+        group.versions += 1;
+        // The newest comes first.
+        if (versionId !== undefined) group.oldest = versionId;
+      }
+      if (group !== undefined) yield await stored(group);
+    },
+  };
+
+  async function stored({ slot, oldest, versions }: { slot: number; oldest: string | undefined; versions: number }) {
+    return { slot, text: oldest === undefined ? '' : await get(slot, oldest), versions };
+  }
+}
+
+/** One metric of CloudWatch. */
+export function metric(
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  cloudwatch = new CloudWatchClient(bounded),
+) {
+  return {
+    async put(value: number): Promise<void> {
+      await cloudwatch.send(
+        new PutMetricDataCommand({
+          Namespace: namespace,
+          MetricData: [{ MetricName: name, Value: value, Unit: 'Count' }],
+        }),
+      );
+    },
+  };
+}
+
+/** Versions and, without a version's id, delete markers of the chain's objects: by key, the newest first. */
+async function* versionsIn(
+  s3: S3Client,
+  bucket: string,
+): AsyncGenerator<{ readonly slot: number; readonly versionId: string | undefined }> {
+  let marker: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
+  while (marker !== undefined) {
+    const page: ListObjectVersionsCommandOutput = await s3.send(
+      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: 'chain/', ...marker }),
+    );
+    const all = [
+      ...(page.Versions ?? []).map(({ Key, VersionId }) => ({ key: Key!, versionId: VersionId })),
+      ...(page.DeleteMarkers ?? []).map(({ Key }) => ({ key: Key!, versionId: undefined })),
+    ];
+    // Both lists are in order; a stable sort leaves the versions of a key as they are.
+    for (const { key, versionId } of all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))) {
+      const slot = slotOf(key);
+      if (slot !== undefined) yield { slot, versionId };
+    }
+    marker =
+      page.IsTruncated === true
+        ? { KeyMarker: page.NextKeyMarker!, VersionIdMarker: page.NextVersionIdMarker! }
+        : undefined;
+  }
+}
+
+const batchGetMax = 100;
+const versionDigits = 12;
+
+function entryKey(version: number): string {
+  return String(version).padStart(versionDigits, '0');
+}
+
+/** Sorts by version within its part. */
+function entryItem(entry: Entry): Entry & { readonly entry: string } {
+  return { ...entry, entry: entryKey(entry.version) };
+}
+
+function entryOfItem(item: Record<string, unknown>): Entry {
+  const { part, version, transferId, deltaMinor, balanceMinor, currency, atMs } = item as unknown as Entry;
+  return { part, version, transferId, deltaMinor, balanceMinor, currency, atMs };
+}
+
+function placeOf({ part, version }: Pick<Entry, 'part' | 'version'>): string {
+  return `${part} ${version}`;
+}
+
+function accountOf({ accountId, currency, overdraftMinor, parts }: AccountItem): Account {
+  return { accountId, currency, overdraftMinor, parts };
+}
+
+/** Whoever asks knows the part from its account, and accounts are never deleted. */
+function balanceOf(item: Record<string, unknown> | undefined): Balance {
+  const { part, version, balanceMinor } = item as unknown as AccountItem;
+  return { part, version, balanceMinor };
+}
+
+/** All items as they are at one moment; undefined when a transaction that was under way stood against it. */
+async function readTogether(
+  dynamo: DynamoDBDocumentClient,
+  places: readonly { readonly TableName: string; readonly Key: Record<string, unknown> }[],
+): Promise<readonly (Record<string, unknown> | undefined)[] | undefined> {
+  try {
+    const { Responses = [] } = await dynamo.send(
+      new TransactGetCommand({ TransactItems: places.map((Get) => ({ Get })) }),
+    );
+    return Responses.map(({ Item }) => Item);
+  } catch (error) {
+    if (isLostRace(error)) return undefined;
+    throw error;
+  }
+}
+
+const lostRaces = new Set(['None', 'ConditionalCheckFailed', 'TransactionConflict']);
+
+/** Whether a transaction did nothing because another was there first, or at the same time: trying again may do. */
+function isLostRace(error: unknown): boolean {
+  if (error instanceof TransactionInProgressException || error instanceof TransactionConflictException) return true;
+  if (error instanceof Error && error.name === 'TransactionConflictException') return true;
+  return (
+    error instanceof TransactionCanceledException &&
+    (error.CancellationReasons ?? []).length > 0 &&
+    error.CancellationReasons!.every(({ Code = 'None' }) => lostRaces.has(Code))
+  );
+}
+
+function* chunksOf<T>(items: readonly T[], size: number): Generator<T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
+}

@@ -1,0 +1,354 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pMap from 'p-map';
+import { type Auditor, auditor } from '../../../clients/banking-consistency/auditor.ts';
+import { payInto } from '../../../clients/banking-consistency/contention.ts';
+import { accessesOf, type Teller, teller } from '../../../clients/banking-consistency/teller.ts';
+import {
+  customers,
+  deposit,
+  depositMinor,
+  hotAccount,
+  makeTasks,
+  shops,
+  spenders,
+  spending,
+  type Task,
+  vault,
+  victims,
+} from '../../../clients/banking-consistency/workload.ts';
+import { checkStrictSerializability, type Transaction } from '../../../engines/history/check.ts';
+import type { Finding } from '../../../engines/ledger/audit.ts';
+import type { Entry, Slot } from '../../../engines/ledger/chain.ts';
+import { randomFrom } from '../../../engines/simulation/random.ts';
+import type { Measured, Proof, Property, Scale, Target } from '../../kit/proof.ts';
+import { question } from './question.ts';
+
+const properties: readonly Property[] = [
+  {
+    name: 'spent beyond what an account had',
+    unit: 'minor units',
+    points: [1],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'effects of a transfer beyond one',
+    unit: 'effects',
+    points: [1],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'money created or destroyed',
+    unit: 'minor units',
+    points: [2],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'balances that are not the sum of their entries',
+    unit: 'balances',
+    points: [2],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'entries that the archive lacks or repeats after killed archivers',
+    unit: 'entries',
+    points: [3],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'transfers without a record after somebody deleted what can be deleted',
+    unit: 'transfers',
+    points: [3],
+    tier: 'emulator',
+    naive: { exactly: 1 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'tampering that no audit names',
+    unit: 'cases',
+    points: [3],
+    tier: 'emulator',
+    naive: { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'histories that no serial order explains',
+    unit: 'histories',
+    points: [4],
+    tier: 'emulator',
+    naive: { exactly: 1 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'transfers a second that one hot account takes',
+    unit: 'transfers/second of 1,000 offered',
+    points: [4],
+    tier: 'model',
+    naive: { below: 100 },
+    improved: { atLeast: 990 },
+  },
+];
+
+/**
+ * Promise R1's size is `full`: 2,000 transfers, 500 looks at all accounts, 32 clients, three seeds. Each client that waits
+ * has a process of its own on the emulator, of which two cores start two a second, hence less by default.
+ */
+const sizes = {
+  small: { transfers: 100, looks: 25, clients: 8 },
+  default: { transfers: 200, looks: 50, clients: 16 },
+  full: { transfers: 2_000, looks: 500, clients: 32 },
+} as const satisfies Record<Scale, { readonly transfers: number; readonly looks: number; readonly clients: number }>;
+
+const archivedMaxMs = 60_000;
+
+/** At the calls of either design: a variant meets those that it makes. */
+const moverFaults: Parameters<Target['faults']['arm']>[1] = ['TransactWriteItems', 'UpdateItem'].flatMap((call) => [
+  { call, kind: 'crash-before', share: 0.01 },
+  { call, kind: 'crash-after', share: 0.03 },
+  { call, kind: 'lose-reply', share: 0.05 },
+  { call, kind: 'fail', error: 'TransactionConflictException', share: 0.03 },
+  { call, kind: 'fail', error: 'ThrottlingException', share: 0.03 },
+]);
+
+const archiverFaults: Parameters<Target['faults']['arm']>[1] = [
+  { call: 'PutObject', kind: 'crash-after', times: 1 },
+  { call: 'PutObject', kind: 'lose-reply', times: 1 },
+  { call: 'PutObject', kind: 'crash-before', times: 1 },
+  { call: 'GetObject', kind: 'crash-before', times: 1 },
+];
+
+/** The same workload for every variant: what differs is what the variant's outputs offer to look at. */
+async function measure(target: Target): Promise<Measured> {
+  const { seed, scale, outputs } = target;
+  const bank = teller(target.http(outputs['ApiId']!), randomFrom(seed));
+  const books = auditor(target);
+  const movers = outputs['Movers']!.split(',');
+  const archivers = (outputs['Archivers'] ?? '').split(',').filter((name) => name !== '');
+
+  target.say('accounts are opened and paid into');
+  await pMap([vault, ...customers, ...spenders, ...shops, ...victims, hotAccount], bank.open, { concurrency: 8 });
+  for (const { accountId } of [...customers, ...spenders, ...victims]) await bank.transfer(deposit(accountId));
+  const [hot] = await bank.look([hotAccount.accountId]);
+  const isGone = await eraseOne(books, bank);
+
+  for (const name of movers) await target.faults.arm(name, moverFaults);
+  for (const name of archivers) await target.faults.arm(name, archiverFaults);
+  target.say('accounts spend all that they have, several times at once');
+  const overspent = await overspend(bank);
+  const { transfers, looks, clients } = sizes[scale];
+  target.say(
+    `${clients} clients: ${transfers} transfers, some sent twice or taken back, and ${looks} looks at all accounts`,
+  );
+  await pMap(makeTasks(seed, transfers, looks), async (task) => perform(bank, task), { concurrency: clients });
+  await target.faults.disarm();
+
+  target.say('the ledger, the archive and the history are checked');
+  await archived(books);
+  const [balances, entries, made, slots] = [
+    await books.balances(),
+    await books.entries(),
+    await books.transfers(),
+    await books.slots(),
+  ];
+  const serial = checkStrictSerializability(bank.history().map((transaction) => withEffects(transaction, made)));
+  if (!serial.ok) target.say(`no serial order: ${serial.because}`);
+  const falseAlarms = (await books.audit())?.findings.filter(({ part }) => !isErased(part)) ?? [];
+  for (const { detail } of falseAlarms) target.say(`the audit finds: ${detail}`);
+
+  target.say('the ledger, the balances and the archive are tampered with');
+  const unnamed = await tamper(books, bank);
+  for (const name of unnamed) target.say(`no audit names it: ${name}`);
+
+  const kept = entries.filter(({ part }) => !isErased(part));
+  return {
+    'spent beyond what an account had':
+      overspent +
+      balances.reduce(
+        (sum, { balanceMinor, overdraftMinor, parts }) =>
+          sum + Math.max(0, -balanceMinor - Math.floor(overdraftMinor / parts)),
+        0,
+      ),
+    'effects of a transfer beyond one': surplusEffects(entries),
+    'money created or destroyed': Math.abs(balances.reduce((sum, { balanceMinor }) => sum + balanceMinor, 0)),
+    'balances that are not the sum of their entries': balances.filter(
+      ({ part, balanceMinor }) =>
+        !isErased(part) && balanceMinor !== sumOf(kept.filter((entry) => entry.part === part)),
+    ).length,
+    'entries that the archive lacks or repeats after killed archivers': archiveErrors(kept, slots),
+    'transfers without a record after somebody deleted what can be deleted': isGone ? 1 : 0,
+    'tampering that no audit names': unnamed.length + falseAlarms.length,
+    'histories that no serial order explains': serial.ok ? 0 : 1,
+    'transfers a second that one hot account takes': payInto(
+      { ...hotAccount, parts: hot!.parts.length },
+      { seed, perSecond: question.load.hotTransfers.value, seconds: 10 },
+    ).postedPerSecond,
+  };
+}
+
+/** Taken in excess of what the spenders had: each shop that was paid beyond the first. */
+async function overspend(bank: Teller): Promise<number> {
+  const outcomes = await pMap(spenders, async ({ accountId }) => Promise.all(spending(accountId).map(bank.transfer)), {
+    concurrency: 1,
+  });
+  return outcomes.reduce((sum, one) => {
+    const spentMinor = one.filter(({ is }) => is === 'posted').length * depositMinor;
+    return sum + Math.max(0, spentMinor - depositMinor);
+  }, 0);
+}
+
+async function perform(bank: Teller, task: Task): Promise<void> {
+  if (task.do === 'look') {
+    await bank.look(customers.map(({ accountId }) => accountId));
+    return;
+  }
+  const outcomes = await Promise.all(Array.from({ length: task.times }, async () => bank.transfer(task.request)));
+  if (!task.thenReverse || outcomes.every(({ is }) => is !== 'posted')) return;
+  await Promise.all(Array.from({ length: task.times }, async () => bank.reverse(task.request.transferId)));
+}
+
+/** Of an outcome that nobody heard of, the ledger knows what it did. */
+function withEffects(transaction: Transaction, made: Awaited<ReturnType<Auditor['transfers']>>): Transaction {
+  if (transaction.outcome !== 'unknown') return transaction;
+  const posted = (made.get(transaction.id) ?? []).map((one) => ({ ...one, balanceMinor: 0, deltaMinor: 0 }));
+  return { ...transaction, ...accessesOf(posted) };
+}
+
+/** Every transfer pays into one balance, once. */
+function surplusEffects(entries: readonly Entry[]): number {
+  const credits = Map.groupBy(
+    entries.filter(({ deltaMinor }) => deltaMinor > 0),
+    ({ transferId }) => transferId,
+  );
+  return [...credits.values()].reduce((sum, { length }) => sum + length - 1, 0);
+}
+
+function sumOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { deltaMinor }) => sum + deltaMinor, 0);
+}
+
+function archiveErrors(entries: readonly Entry[], slots: readonly Slot[]): number {
+  const copies = new Map<string, number>();
+  for (const { change, entry } of slots.flatMap(({ changes }) => changes)) {
+    if (change === 'insert') copies.set(placeOf(entry), (copies.get(placeOf(entry)) ?? 0) + 1);
+  }
+  return entries.reduce((sum, entry) => sum + Math.abs((copies.get(placeOf(entry)) ?? 0) - 1), 0);
+}
+
+function placeOf({ part, version }: Pick<Entry, 'part' | 'version'>): string {
+  return `${part} ${version}`;
+}
+
+/** Returns when every entry of the ledger is in the archive, if there is one, and gives up after a minute. */
+async function archived(books: Auditor): Promise<void> {
+  if (!books.hasArchive) return;
+  const deadlineMs = Date.now() + archivedMaxMs;
+  const places = new Set((await books.entries()).map(placeOf));
+  while (Date.now() < deadlineMs) {
+    const changes = (await books.slots()).flatMap((slot) => slot.changes);
+    const left = places.difference(new Set(changes.map(({ entry }) => placeOf(entry))));
+    if (left.size === 0) return;
+    // Only the stream's consumer knows how far it is: whoever waits for it looks at what it wrote.
+    await sleep(250);
+  }
+}
+
+/** What the first of the victims is for. Its entries are no measure of anything else. */
+const erased = victims[0]!.accountId;
+
+function isErased(part: string | undefined): boolean {
+  return part === erased;
+}
+
+/** Deletes all that there is of one transfer, wherever that is allowed; true when nothing is left of it. */
+async function eraseOne(books: Auditor, bank: Teller): Promise<boolean> {
+  const { transferId } = deposit(erased);
+  await archived(books);
+  for (const entry of await books.entries()) if (entry.part === erased) await books.removeEntry(entry);
+  await books.removeTransfer(transferId);
+  let isLeft = false;
+  for (const { slot } of (await books.slots()).filter(({ changes }) => holds(changes, erased)))
+    if (await books.removeSlot(slot, false)) isLeft = true;
+  // What follows goes on behind it.
+  await bank.transfer(deposit(victims[1]!.accountId, 1));
+  return !isLeft;
+}
+
+function holds(changes: Slot['changes'], part: string): boolean {
+  return changes.some(({ entry }) => entry.part === part);
+}
+
+/** The names of the cases that no finding of the audit fits. */
+async function tamper(books: Auditor, bank: Teller): Promise<readonly string[]> {
+  const day = 24 * 3600_000;
+  const [, , , deleted, edited, raised] = victims.map(({ accountId }) => accountId) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  /** A transfer that is alone in its slot, which is not the last: its slot, where there is an archive. */
+  const evidence = async (number: number): Promise<Slot | undefined> => {
+    const request = deposit(victims[2]!.accountId, number);
+    await bank.transfer(request);
+    await archived(books);
+    return (await books.slots()).find(({ changes }) =>
+      changes.some(({ entry }) => entry.transferId === request.transferId),
+    );
+  };
+  const [overwritten, removed, backdated] = [await evidence(1), await evidence(2), await evidence(3)];
+  await evidence(4);
+  const entries = await books.entries();
+  const entryIn = (part: string) => entries.find((entry) => entry.part === part)!;
+  const balance = (await books.balances()).find(({ part }) => part === raised)!;
+
+  const cases: { readonly name: string; readonly fits: (finding: Finding) => boolean }[] = [];
+  cases.push({ name: 'an entry is deleted', fits: ({ part, version }) => part === deleted && version === 1 });
+  await books.removeEntry(entryIn(deleted));
+  cases.push({
+    name: 'the amount of an entry is changed',
+    fits: ({ part, version }) => part === edited && version === 1,
+  });
+  await books.setOfEntry(entryIn(edited), 'deltaMinor', depositMinor + 1);
+  cases.push({ name: 'a balance is raised', fits: ({ part }) => part === raised });
+  await books.setBalance(raised, balance.balanceMinor + 1);
+  if (overwritten !== undefined) {
+    cases.push({ name: 'a slot is overwritten', fits: ({ slot }) => slot === overwritten.slot });
+    await books.overwriteSlot({ ...overwritten, changes: [] });
+  }
+  if (removed !== undefined) {
+    cases.push({ name: 'a slot is deleted past the lock', fits: ({ slot }) => slot === removed.slot });
+    await books.removeSlot(removed.slot, true);
+  }
+  if (backdated !== undefined) {
+    cases.push({
+      name: 'a transfer is backdated in the ledger and past the lock, with the archive off',
+      fits: ({ slot }) => slot === backdated.slot,
+    });
+    await books.stopArchiving();
+    const changes = backdated.changes.map((change) => ({
+      ...change,
+      entry: { ...change.entry, atMs: change.entry.atMs - day },
+    }));
+    await books.removeSlot(backdated.slot, true);
+    await books.overwriteSlot({ ...backdated, changes });
+    for (const { entry } of changes) {
+      const { entry: key } = entries.find((one) => placeOf(one) === placeOf(entry))!;
+      await books.setOfEntry({ part: entry.part, entry: key }, 'atMs', entry.atMs);
+    }
+  }
+  const findings = (await books.audit())?.findings ?? [];
+  return cases.filter(({ fits }) => !findings.some(fits)).map(({ name }) => name);
+}
+
+export const proof: Proof = { properties, measure };

@@ -1,0 +1,237 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import { checkStrictSerializability, type Transaction } from '../../engines/history/check.ts';
+import { Audit } from '../../engines/ledger/audit.ts';
+import { type ArchivedChange, parseSlot, slotKey } from '../../engines/ledger/chain.ts';
+import { randomFrom } from '../../engines/simulation/random.ts';
+import { type Account, type Posted, type TransferRequest } from '../../lambdas/banking-consistency/domain.ts';
+import { type ArchiveMemory, append, audit, transfer } from '../../lambdas/banking-consistency/steps.ts';
+import { bank, chance, Crash, memoryArchive, sha256, stormy } from './fakes.ts';
+
+const account = (accountId: string, more: Partial<Account> = {}): Account => ({
+  accountId,
+  currency: 'EUR',
+  overdraftMinor: 0,
+  parts: 1,
+  ...more,
+});
+const accounts = [account('vault', { overdraftMinor: 10_000 }), account('a'), account('b', { parts: 3 }), account('c')];
+const calm = stormy(1, 0);
+
+function requests(seed: number, count: number): TransferRequest[] {
+  const random = randomFrom(seed);
+  return Array.from({ length: count }, (_, index) => {
+    const [from, to] = [random.below(4), random.below(3)];
+    return {
+      transferId: `t${index}`,
+      from: accounts[from]!.accountId,
+      to: accounts[to >= from ? to + 1 : to]!.accountId,
+      amountMinor: 1 + random.below(400),
+      currency: 'EUR',
+    };
+  });
+}
+
+describe('transfers by many at the same time, whose processes die', () => {
+  test.prop([fc.nat()], { numRuns: 200 })(
+    'create no money, overdraw nothing, take effect once, and happen in one order',
+    async (seed) => {
+      const world = bank(accounts, stormy(seed, 0.05));
+      let clock = 0;
+      const history = new Map<string, Transaction>();
+      const send = async (request: TransferRequest): Promise<void> => {
+        const invokedAt = (clock += 1);
+        for (let attempt = 0; attempt < 30; attempt += 1) {
+          const reply = await transfer(request, { ...world, clock: () => 1, chance: chance(seed + attempt) }).catch(
+            (error: unknown) => {
+              if (error instanceof Crash || (error as { status?: number }).status === 409) return undefined;
+              throw error;
+            },
+          );
+          if (reply === undefined) continue;
+          const { posted = [], seen = [] } = JSON.parse(reply.body) as { posted?: Posted[]; seen?: Posted[] };
+          expect(reply.status).toBe(posted.length > 0 ? 201 : 422);
+          const key = ({ part }: Posted) => part;
+          history.set(request.transferId, {
+            id: request.transferId,
+            invokedAt: Math.min(invokedAt, history.get(request.transferId)?.invokedAt ?? invokedAt),
+            returnedAt: (clock += 1),
+            outcome: 'committed',
+            reads: [
+              ...posted.map((one) => ({ key: key(one), version: one.version - 1 })),
+              ...seen.map((one) => ({ key: key(one), version: one.version })),
+            ],
+            writes: posted.map((one) => ({ key: key(one), version: one.version })),
+          });
+          return;
+        }
+        throw new Error('thirty attempts met a crash or a conflict each');
+      };
+      const all = requests(seed, 12);
+      // Every third is sent twice.
+      await Promise.all([...all, ...all.filter((_, index) => index % 3 === 0)].map(send));
+
+      const balances = [...world.balances.values()];
+      expect(balances.reduce((sum, { balanceMinor }) => sum + balanceMinor, 0)).toBe(0);
+      for (const { part, balanceMinor } of balances)
+        expect(balanceMinor).toBeGreaterThanOrEqual(part === 'vault' ? -10_000 : 0);
+      const credits = world.entries.filter(({ deltaMinor }) => deltaMinor > 0);
+      expect(new Set(credits.map(({ transferId }) => transferId)).size).toBe(credits.length);
+      expect(checkStrictSerializability([...history.values()])).toEqual({ ok: true });
+    },
+  );
+
+  it('get the same reply, byte for byte, whenever they are sent again; another payload is refused', async () => {
+    const world = { ...bank(accounts, calm), clock: () => 5, chance: chance(1) };
+    const paid: TransferRequest = { transferId: 'x', from: 'vault', to: 'b', amountMinor: 7, currency: 'EUR' };
+    const poor: TransferRequest = { transferId: 'y', from: 'c', to: 'a', amountMinor: 7, currency: 'EUR' };
+    for (const request of [paid, poor]) {
+      const first = await transfer(request, world);
+      const again = await transfer(request, world);
+      expect(again.body).toBe(first.body);
+      expect(again.status).toBe(first.status);
+      expect(again.headers!['idempotency-replayed']).toBe('true');
+      await expect(transfer({ ...request, amountMinor: 8 }, world)).rejects.toMatchObject({ status: 422 });
+    }
+  });
+
+  it('stay refused when money comes in later: an attempt that was slow must not succeed', async () => {
+    const world = { ...bank(accounts, calm), clock: () => 5, chance: chance(1) };
+    const poor: TransferRequest = { transferId: 'y', from: 'c', to: 'a', amountMinor: 7, currency: 'EUR' };
+    expect((await transfer(poor, world)).status).toBe(422);
+    await transfer({ transferId: 'x', from: 'vault', to: 'c', amountMinor: 100, currency: 'EUR' }, world);
+    expect((await transfer(poor, world)).status).toBe(422);
+    expect(world.balances.get('a')!.balanceMinor).toBe(0);
+  });
+
+  it('are told to come again after so many conflicts', async () => {
+    const world = bank(accounts, calm);
+    const busy = { ...world.ledger, post: async () => Promise.resolve(undefined) };
+    await expect(
+      transfer(
+        { transferId: 'x', from: 'vault', to: 'c', amountMinor: 100, currency: 'EUR' },
+        { ...world, ledger: busy, clock: () => 5, chance: chance(1) },
+      ),
+    ).rejects.toMatchObject({ status: 409, headers: { 'retry-after': '1' } });
+  });
+});
+
+describe('writers of the archive that race and die', () => {
+  const changeOf = (shard: number, index: number): ArchivedChange => ({
+    sequence: `${shard}-${index}`,
+    change: 'insert',
+    entry: {
+      part: `part-${shard}`,
+      version: index + 1,
+      transferId: `t-${shard}-${index}`,
+      deltaMinor: 0,
+      balanceMinor: 0,
+      currency: 'EUR',
+      atMs: 1000,
+    },
+  });
+
+  test.prop([fc.nat(), fc.integer({ min: 1, max: 4 })], { numRuns: 200 })(
+    'append every change once, in the order of its shard, to one chain that holds',
+    async (seed, shards) => {
+      const archive = memoryArchive(stormy(seed, 0.04));
+      const random = randomFrom(seed);
+      const perShard = 20;
+      /** As Lambda does: a batch is handed over until the handler has returned; the next try may have other bounds. */
+      const consume = async (shard: number): Promise<void> => {
+        let memory: ArchiveMemory = { slots: new Map() };
+        for (let at = 0; at < perShard;) {
+          const size = 1 + random.below(6);
+          const batch = Array.from({ length: Math.min(size, perShard - at) }, (_, index) =>
+            changeOf(shard, at + index),
+          );
+          const isDone = await append(batch, 1000, { archive, memory, clock: () => 2000, sha256 }).then(
+            () => true,
+            (error: unknown) => {
+              if (!(error instanceof Crash)) throw error;
+              return false;
+            },
+          );
+          if (isDone) at += batch.length;
+          // A process that died remembers nothing.
+          else memory = { slots: new Map() };
+        }
+      };
+      await Promise.all(Array.from({ length: shards }, async (_, shard) => consume(shard)));
+
+      const audit = new Audit([], { readAtMs: 0, toleranceMs: 0, sha256 });
+      const found: ArchivedChange[] = [];
+      for await (const stored of archive.slots()) {
+        audit.addSlot(stored);
+        found.push(...parseSlot(stored.text)!.changes);
+      }
+      expect(audit.report()).toMatchObject({ ok: true, repeats: 0, entries: shards * perShard });
+      for (let shard = 0; shard < shards; shard += 1) {
+        expect(found.filter(({ entry }) => entry.part === `part-${shard}`)).toEqual(
+          Array.from({ length: perShard }, (_, index) => changeOf(shard, index)),
+        );
+      }
+    },
+  );
+
+  it('go on behind a slot that somebody took away or spoiled, and archive again what it held', async () => {
+    for (const spoiled of ['', '{}']) {
+      const archive = memoryArchive(calm);
+      const objects = archive.objects as Map<string, string>;
+      for (let index = 0; index < 3; index += 1)
+        await append([changeOf(0, index)], 1000, { archive, memory: { slots: new Map() }, clock: () => 1, sha256 });
+      objects.set(slotKey(2), spoiled);
+      await append([changeOf(0, 1), changeOf(0, 3)], 1000, {
+        archive,
+        memory: { slots: new Map() },
+        clock: () => 1,
+        sha256,
+      });
+      expect(parseSlot(objects.get(slotKey(4))!)).toMatchObject({
+        previous: sha256(objects.get(slotKey(3))!),
+        changes: [changeOf(0, 1), changeOf(0, 3)],
+      });
+    }
+  });
+});
+
+describe('an audit', () => {
+  it('compares each archived entry with the ledger’s, and says what differs', async () => {
+    const world = bank(accounts, calm);
+    const archive = memoryArchive(calm);
+    const memory: ArchiveMemory = { slots: new Map() };
+    for (const request of requests(3, 12)) {
+      const from = world.entries.length;
+      await transfer(request, { ...world, clock: () => 1000, chance: chance(1) });
+      const changes = world.entries
+        .slice(from)
+        .map((entry): ArchivedChange => ({ sequence: `${entry.part} ${entry.version}`, change: 'insert', entry }));
+      await append(changes, 1000, { archive, memory, clock: () => 1000, sha256 });
+    }
+    const look = async (ledger: typeof world.entries) =>
+      audit({
+        accounts: {
+          async *balances() {
+            for (const balance of world.balances.values())
+              yield await Promise.resolve({ ...balance, currency: 'EUR', changedAtMs: 1000 });
+          },
+        },
+        entries: {
+          at: async (places) =>
+            Promise.resolve(
+              places.map(({ part, version }) =>
+                ledger.find((entry) => entry.part === part && entry.version === version),
+              ),
+            ),
+        },
+        archive,
+        clock: () => 1_000_000,
+        sha256,
+        toleranceMs: 0,
+      });
+    expect(world.entries.length).toBeGreaterThan(6);
+    expect(await look(world.entries)).toMatchObject({ ok: true, entries: world.entries.length });
+    const [lost, ...left] = world.entries;
+    expect(await look(left)).toMatchObject({ ok: false, findings: [{ part: lost!.part, version: lost!.version }] });
+  });
+});

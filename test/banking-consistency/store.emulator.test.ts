@@ -1,0 +1,386 @@
+import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
+import type { FinalizeRequestMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { type ArchivedChange, type Entry, parseSlot, slotKey, slotText } from '../../engines/ledger/chain.ts';
+import { Audit } from '../../engines/ledger/audit.ts';
+import { bounded } from '../../lambdas/kit/clients.ts';
+import {
+  type Account,
+  partsOf,
+  reversalOf,
+  type TransferRecord,
+  type TransferRequest,
+} from '../../lambdas/banking-consistency/domain.ts';
+import { append, open, transfer } from '../../lambdas/banking-consistency/steps.ts';
+import { accounts, archive, entries, ledger, plainLedger } from '../../lambdas/banking-consistency/store.ts';
+import { chance, sha256 } from './fakes.ts';
+
+const aws = inject('aws');
+const names = {
+  accountsTable: 'bank-store-accounts',
+  entriesTable: 'bank-store-entries',
+  transfersTable: 'bank-store-transfers',
+};
+const bucket = 'bank-store-archive';
+
+class Crash extends Error {}
+
+/**
+ * A client that ends its process at the nth call: before it leaves, or when it has committed and nobody has heard of
+ * it. `lost` breaks the connection instead, so that the SDK repeats the call. Returns how many calls were made.
+ */
+function fail(
+  { middlewareStack }: DynamoDBClient | S3Client,
+  { nth, how }: { readonly nth: number; readonly how: 'before' | 'after' | 'lost' },
+): () => number {
+  let calls = 0;
+  const act: FinalizeRequestMiddleware<object, MetadataBearer> = (next) => async (args) => {
+    calls += 1;
+    const isIt = calls === nth;
+    if (isIt && how === 'before') throw new Crash('before');
+    const result = await next(args).catch((error: unknown) => {
+      if (isIt && how === 'after') throw new Crash('after');
+      throw error;
+    });
+    if (isIt && how === 'after') throw new Crash('after');
+    if (isIt) throw Object.assign(new Error('socket hang up'), { name: 'TimeoutError' });
+    return result;
+  };
+  // Below the SDK's retries.
+  (middlewareStack as MiddlewareStack<object, MetadataBearer>).add(act, { step: 'finalizeRequest', priority: 'low' });
+  return () => calls;
+}
+
+/** A process of its own: nothing remembered, its calls counted, and at one of them it fails. */
+function process(fault: Parameters<typeof fail>[1] = { nth: 0, how: 'before' }) {
+  const client = new DynamoDBClient({ ...bounded, ...aws });
+  const calls = fail(client, fault);
+  const dynamo = DynamoDBDocumentClient.from(client);
+  return {
+    calls,
+    accounts: accounts(names.accountsTable, dynamo),
+    entries: entries(names.entriesTable, dynamo),
+    ledger: ledger(names, dynamo),
+    plain: plainLedger(names, dynamo),
+    clock: () => 1_000,
+    chance: chance(1),
+    dynamo,
+  };
+}
+
+const calm = process();
+const account = (accountId: string, more: Partial<Account> = {}): Account => ({
+  accountId,
+  currency: 'EUR',
+  overdraftMinor: 0,
+  parts: 1,
+  ...more,
+});
+const vault = account('vault', { overdraftMinor: 1_000_000 });
+
+beforeAll(async () => {
+  const dynamo = new DynamoDBClient(aws);
+  for (const [TableName, ...keys] of [
+    [names.accountsTable, 'part'],
+    [names.entriesTable, 'part', 'entry'],
+    [names.transfersTable, 'transferId'],
+  ] as const) {
+    await dynamo.send(
+      new CreateTableCommand({
+        TableName,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: keys.map((AttributeName, index) => ({ AttributeName, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
+        AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      }),
+    );
+    await waitUntilTableExists({ client: dynamo, minDelay: 1, maxDelay: 1, maxWaitTime: 60 }, { TableName });
+  }
+  await calm.accounts.open(vault, 1);
+});
+
+async function entriesOf(transferId: string): Promise<readonly Entry[]> {
+  const found: Entry[] = [];
+  for await (const { Items = [] } of paginateScan({ client: calm.dynamo }, { TableName: names.entriesTable }))
+    found.push(...(Items as Entry[]).filter((entry) => entry.transferId === transferId));
+  return found;
+}
+
+async function sumOfBalances(): Promise<number> {
+  const all = await Array.fromAsync(calm.accounts.balances());
+  return all.reduce((sum, { balanceMinor }) => sum + balanceMinor, 0);
+}
+
+describe('an account', () => {
+  it('is opened once, with all its parts, and never again as another', async () => {
+    const many = account('many', { parts: 3 });
+    const outcomes = await Promise.all(Array.from({ length: 10 }, async () => process().accounts.open(many, 5)));
+    expect(outcomes.filter(({ opened }) => opened)).toHaveLength(1);
+    for (const outcome of outcomes) if (!outcome.opened) expect(outcome.existing).toEqual(many);
+    expect(await calm.accounts.find('many', 'none')).toEqual([many, undefined]);
+    expect(await calm.accounts.snapshot(partsOf(many))).toEqual(
+      partsOf(many).map((part) => ({ part, version: 0, balanceMinor: 0 })),
+    );
+    await expect(open({ ...many, currency: 'USD' }, calm)).rejects.toMatchObject({ status: 409 });
+    expect((await open(many, calm)).status).toBe(201);
+  });
+});
+
+describe('a process that dies at a call, whichever it is, and another that repeats the request', () => {
+  const send = { transferId: '', from: 'vault', to: '', amountMinor: 70, currency: 'EUR' };
+
+  /** What a request does from a state of its own, and what must be true when it was repeated. */
+  const requests: Readonly<
+    Record<string, (id: string) => Promise<{ run(by: typeof calm): Promise<unknown>; check(): Promise<void> }>>
+  > = {
+    'a transfer': async (id) => {
+      await calm.accounts.open(account(id, { parts: 2 }), 1);
+      const request: TransferRequest = { ...send, transferId: `pay-${id}`, to: id };
+      return {
+        run: async (by) => transfer(request, by),
+        check: async () =>
+          expect(
+            (await entriesOf(request.transferId)).map(({ deltaMinor }) => deltaMinor).toSorted((a, b) => a - b),
+          ).toEqual([-70, 70]),
+      };
+    },
+    'a transfer that is refused': async (id) => {
+      await calm.accounts.open(account(id), 1);
+      const request: TransferRequest = { ...send, transferId: `poor-${id}`, from: id, to: 'vault' };
+      return {
+        run: async (by) => transfer(request, by),
+        check: async () => {
+          expect(await entriesOf(request.transferId)).toEqual([]);
+          expect(await calm.ledger.find(request.transferId)).toMatchObject({
+            state: 'refused',
+            because: 'insufficient-funds',
+          });
+        },
+      };
+    },
+    'a reversal': async (id) => {
+      await calm.accounts.open(account(id), 1);
+      const request: TransferRequest = { ...send, transferId: `back-${id}`, to: id };
+      await transfer(request, calm);
+      const back = reversalOf((await calm.ledger.find(request.transferId))!);
+      return {
+        run: async (by) => transfer(back, by),
+        check: async () => {
+          expect(await entriesOf(back.transferId)).toHaveLength(2);
+          expect(await calm.accounts.snapshot([id])).toEqual([{ part: id, version: 2, balanceMinor: 0 }]);
+        },
+      };
+    },
+    'an account': async (id) => ({
+      run: async (by) => open(account(id, { parts: 2 }), by),
+      check: async () => expect(await Promise.resolve(calm.accounts.find(id))).toEqual([account(id, { parts: 2 })]),
+    }),
+  };
+
+  it.each(Object.entries(requests))('%s: happens whole, and once', async (name, prepare) => {
+    const how = ['before', 'after', 'lost'] as const;
+    const died: Record<string, number> = {};
+    for (const one of how) {
+      for (let nth = 1; ; nth += 1) {
+        const { run, check } = await prepare(`${name.replaceAll(' ', '-')}-${one}-${nth}`);
+        const dying = process({ nth, how: one });
+        const end = await run(dying).catch((error: unknown) => error);
+        const reached = dying.calls() >= nth;
+        if (one !== 'lost' && reached) expect(end).toBeInstanceOf(Crash);
+        else expect(end).not.toBeInstanceOf(Error);
+        await run(process());
+        await check();
+        expect(await sumOfBalances()).toBe(0);
+        if (!reached) break;
+        died[one] = nth;
+      }
+    }
+    // The parties, the balances, the write: each call of the request was died at.
+    expect(Math.min(...how.map((one) => died[one]!))).toBeGreaterThanOrEqual(name === 'an account' ? 1 : 4);
+  });
+});
+
+describe('postings', () => {
+  it('are refused, all of them, when a balance is another by now, has not enough, or the id is taken', async () => {
+    await calm.accounts.open(account('p'), 1);
+    await calm.accounts.open(account('q'), 1);
+    const request: TransferRequest = { transferId: 'p-1', from: 'vault', to: 'p', amountMinor: 100, currency: 'EUR' };
+    await transfer(request, calm);
+    const [p, q] = (await calm.accounts.snapshot(['p', 'q']))!;
+    const moves = (transferId: string, versionOfP: number, amountMinor: number) =>
+      calm.ledger.post(
+        { transferId, from: 'p', to: 'q', amountMinor, currency: 'EUR' },
+        [
+          { before: { ...p!, version: versionOfP }, deltaMinor: -amountMinor, floorMinor: 0 },
+          { before: q!, deltaMinor: amountMinor, floorMinor: -1_000 },
+        ],
+        7,
+      );
+    expect(await moves('p-2', 0, 10)).toBeUndefined();
+    expect(await moves('p-2', 2, 10)).toBeUndefined();
+    expect(await moves('p-2', 1, 101)).toBeUndefined();
+    expect(await moves('p-1', 1, 10)).toBeUndefined();
+    expect(await calm.accounts.snapshot(['p', 'q'])).toEqual([p, q]);
+    expect(await calm.ledger.find('p-2')).toBeUndefined();
+    expect(await moves('p-2', 1, 10)).toMatchObject({
+      state: 'posted',
+      posted: [
+        { part: 'p', version: 2 },
+        { part: 'q', version: 1 },
+      ],
+    });
+    expect(
+      await calm.entries.at([
+        { part: 'q', version: 1 },
+        { part: 'q', version: 2 },
+        { part: 'p', version: 2 },
+      ]),
+    ).toMatchObject([
+      { transferId: 'p-2', deltaMinor: 10, balanceMinor: 10, atMs: 7 },
+      undefined,
+      { transferId: 'p-2', deltaMinor: -10, balanceMinor: 90 },
+    ]);
+  });
+
+  it('of fifty at the same time are made one after the other, and each once', async () => {
+    await calm.accounts.open(account('busy'), 1);
+    const sendOne = async (number: number): Promise<number> => {
+      const request: TransferRequest = {
+        transferId: `busy-${number}`,
+        from: 'vault',
+        to: 'busy',
+        amountMinor: 1,
+        currency: 'EUR',
+      };
+      for (;;) {
+        const status = await transfer(request, { ...process(), chance: chance(number) }).then(
+          (reply) => reply.status,
+          (error: { readonly status: number }) => error.status,
+        );
+        if (status !== 409) return status;
+      }
+    };
+    expect(new Set(await Promise.all(Array.from({ length: 50 }, async (_, number) => sendOne(number % 25))))).toEqual(
+      new Set([201]),
+    );
+    expect(await calm.accounts.snapshot(['busy'])).toEqual([{ part: 'busy', version: 25, balanceMinor: 25 }]);
+    const { entries, next } = await calm.entries.page('busy', 10, { index: 0 });
+    expect(entries.map(({ version }) => version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    const rest = await calm.entries.page('busy', 100, { index: 0, after: next! });
+    expect(rest.entries.map(({ version }) => version)).toEqual(Array.from({ length: 15 }, (_, n) => n + 11));
+    expect(rest.next).toBeUndefined();
+  });
+});
+
+describe('the naive ledger', () => {
+  it('writes what it is told, whatever stands there', async () => {
+    await calm.accounts.open(account('plain'), 1);
+    await calm.plain.setBalance({ part: 'plain', version: 1, balanceMinor: 5, deltaMinor: 5 }, 9);
+    await calm.plain.setBalance({ part: 'plain', version: 1, balanceMinor: 3, deltaMinor: 3 }, 9);
+    expect(await calm.accounts.anyBalances(['plain'])).toEqual([{ part: 'plain', version: 1, balanceMinor: 3 }]);
+    const record = {
+      transferId: 'plain-1',
+      from: 'a',
+      to: 'b',
+      amountMinor: 1,
+      currency: 'EUR',
+      atMs: 1,
+      state: 'posted',
+      posted: [],
+    } as const satisfies TransferRecord;
+    await calm.plain.record(record);
+    expect(await calm.plain.find('plain-1')).toEqual(record);
+    await calm.plain.setBalance({ part: 'plain', version: 1, balanceMinor: 0, deltaMinor: 0 }, 9);
+  });
+});
+
+describe('the archive', () => {
+  const s3 = new S3Client({ ...bounded, ...aws, forcePathStyle: true });
+  beforeAll(async () => {
+    await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+    await s3.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration: { Status: 'Enabled' } }));
+  });
+  const change = (index: number): ArchivedChange => ({
+    sequence: String(index),
+    change: 'insert',
+    entry: {
+      part: 'a',
+      version: index,
+      transferId: `t${index}`,
+      deltaMinor: 0,
+      balanceMinor: 0,
+      currency: 'EUR',
+      atMs: 1,
+    },
+  });
+
+  it('holds every change once when its writer dies at a call, whichever it is, and the batch comes again with other bounds', async () => {
+    const perBatch = 4;
+    let at = 1;
+    const write = async (count: number, fault: Parameters<typeof fail>[1]) => {
+      const client = new S3Client({ ...bounded, ...aws, forcePathStyle: true });
+      const calls = fail(client, fault);
+      const changes = Array.from({ length: count }, (_, index) => change(at + index));
+      const effects = { archive: archive(bucket, client), memory: { slots: new Map() }, clock: () => 5_000, sha256 };
+      const end = await append(changes, 5_000, effects).catch((error: unknown) => error);
+      return { end, calls: calls() };
+    };
+    let died = 0;
+    for (const how of ['before', 'after', 'lost'] as const) {
+      for (let nth = 1; ; nth += 1) {
+        const { end, calls } = await write(perBatch, { nth, how });
+        if (calls >= nth && how !== 'lost') expect(end).toBeInstanceOf(Crash);
+        else expect(end).toBeUndefined();
+        // Smaller first, as after a restart of the poller, then with what has come in since.
+        await write(2, { nth: 0, how });
+        at += 2;
+        await write(perBatch + 1, { nth: 0, how });
+        at += perBatch + 1;
+        if (calls < nth) break;
+        died += 1;
+      }
+    }
+    expect(died).toBeGreaterThan(9);
+
+    const audit = new Audit([], { readAtMs: 0, toleranceMs: 0, sha256 });
+    const found: ArchivedChange[] = [];
+    for await (const stored of archive(bucket, s3).slots()) {
+      audit.addSlot(stored);
+      found.push(...parseSlot(stored.text)!.changes);
+    }
+    expect(audit.report()).toMatchObject({ ok: true, repeats: 0 });
+    expect(found.map(({ sequence }) => Number(sequence))).toEqual(Array.from({ length: at - 1 }, (_, n) => n + 1));
+  });
+
+  it('is read in the oldest version of each slot, and tells of the others and of deletions', async () => {
+    const before = await Array.fromAsync(archive(bucket, s3).slots());
+    const text = slotText({ slot: 2, previous: '', writtenAtMs: 0, changes: [] });
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: slotKey(2), Body: text }));
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: slotKey(3) }));
+    const { Versions = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: slotKey(4) }));
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: slotKey(4), VersionId: Versions[0]!.VersionId }));
+    const now = await Array.fromAsync(archive(bucket, s3).slots());
+    expect(now).toEqual(
+      before
+        .filter(({ slot }) => slot !== 4)
+        .map((stored) => (stored.slot === 2 || stored.slot === 3 ? { ...stored, versions: 2 } : stored)),
+    );
+  });
+
+  it('takes a slot once: of twenty that want it one gets it', async () => {
+    const created = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => archive(bucket, s3).create(900, `${n}`)),
+    );
+    expect(created.filter(Boolean)).toHaveLength(1);
+    expect(await archive(bucket, s3).exists(900)).toBe(true);
+    expect(await archive(bucket, s3).exists(901)).toBe(false);
+  });
+});

@@ -1,0 +1,192 @@
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import type { StoredSlot } from '../../../engines/ledger/audit.ts';
+import { parseSlot, type Slot, slotText } from '../../../engines/ledger/chain.ts';
+import { auditOf, type Books, booksOf, honestBooks, sha256, slotsOf } from './books.ts';
+
+const seed = fc.nat();
+
+/** The slot as edited; what follows it stays. */
+function edited(stored: StoredSlot, edit: (slot: Slot) => Slot): StoredSlot {
+  return { ...stored, text: slotText(edit(parseSlot(stored.text)!)) };
+}
+
+function pick<T>(all: readonly T[], by: number): T {
+  return all[by % all.length]!;
+}
+
+describe('an audit of books in which all is well', () => {
+  test.prop([honestBooks])('finds nothing, and has looked at everything', (books) => {
+    const report = auditOf(books);
+    expect(report.findings).toEqual([]);
+    expect(report).toMatchObject({
+      ok: true,
+      slots: books.slots.length,
+      entries: books.ledger.length,
+      repeats: 0,
+      onTheirWay: 0,
+      head: { slot: books.slots.length, hash: sha256(books.slots.at(-1)!.text) },
+    });
+  });
+
+  test.prop([honestBooks, seed])('finds nothing when changes are archived twice or out of order', (books, by) => {
+    const changes = books.slots.flatMap(({ text }) => parseSlot(text)!.changes);
+    const at = by % changes.length;
+    const shuffled = [...changes.slice(0, at), ...changes.slice(at).toReversed(), pick(changes, by)];
+    const report = auditOf({ ...books, slots: slotsOf(shuffled, [3]) });
+    expect(report).toMatchObject({ ok: true, findings: [], repeats: 1 });
+  });
+
+  test.prop([honestBooks, seed])('finds nothing while the newest entries are on their way', (books, by) => {
+    const slots = books.slots.slice(0, by % (books.slots.length + 1));
+    expect(auditOf({ ...books, slots }, 1100, 10_000)).toMatchObject({ ok: true, findings: [] });
+  });
+
+  it('finds nothing in no books', () => {
+    expect(auditOf({ balances: [], ledger: [], slots: [] })).toMatchObject({ ok: true, slots: 0, entries: 0 });
+  });
+
+  test.prop([honestBooks])('finds nothing when transfers go on after the balances were read', (books) => {
+    const earlier = booksOf([[0, 0, 5]], [1]).balances;
+    const balances = earlier
+      .filter(({ part }) => books.balances.some((one) => one.part === part))
+      .map((one) => ({ ...one, version: 0, balanceMinor: 0 }));
+    expect(auditOf({ ...books, balances }, 900, 0)).toMatchObject({ ok: true });
+  });
+});
+
+/** What somebody might do, and where the audit must say that it was done. */
+const tamperings: Readonly<
+  Record<string, (books: Books, by: number) => { slot?: number; part?: string; version?: number }>
+> = {
+  'an entry is deleted from the ledger': (books, by) => {
+    const { part, version } = pick(books.ledger, by);
+    books.ledger = books.ledger.filter((entry) => entry.part !== part || entry.version !== version);
+    return { part, version };
+  },
+  'an amount is changed in the ledger': (books, by) => {
+    const one = pick(books.ledger, by);
+    books.ledger = books.ledger.map((entry) =>
+      entry === one ? { ...entry, deltaMinor: entry.deltaMinor + 1 } : entry,
+    );
+    return { part: one.part, version: one.version };
+  },
+  'a balance is changed': (books, by) => {
+    const one = pick(books.balances, by);
+    books.balances = books.balances.map((balance) =>
+      balance === one ? { ...balance, balanceMinor: balance.balanceMinor - 1 } : balance,
+    );
+    return { part: one.part };
+  },
+  'an account is taken away': (books, by) => {
+    const one = pick(books.balances, by);
+    books.balances = books.balances.filter((balance) => balance !== one);
+    return { part: one.part };
+  },
+  'the last slots are cut off': (books, by) => {
+    const left = by % books.slots.length;
+    const lost = books.slots.slice(left).flatMap(({ text }) => parseSlot(text)!.changes)[0]!.entry;
+    books.slots = books.slots.slice(0, left);
+    return { part: lost.part, version: lost.version };
+  },
+  'a slot is deleted': (books, by) => {
+    const one = pick(books.slots.slice(0, -1), by);
+    if (one === undefined) return {};
+    books.slots = books.slots.filter((slot) => slot !== one);
+    return { slot: one.slot };
+  },
+  'a slot is overwritten, its old version kept by the lock': (books, by) => {
+    const one = pick(books.slots, by);
+    books.slots = books.slots.map((slot) => (slot === one ? { ...slot, versions: 2 } : slot));
+    return { slot: one.slot };
+  },
+  'a slot is replaced past the lock': (books, by) => {
+    const one = pick(books.slots, by);
+    const isLast = one === books.slots.at(-1);
+    const { part } = parseSlot(one.text)!.changes[0]!.entry;
+    books.slots = books.slots.map((slot) =>
+      slot === one ? edited(slot, (was) => ({ ...was, changes: was.changes.slice(1) })) : slot,
+    );
+    return isLast ? { part } : { slot: one.slot };
+  },
+  'a transfer is backdated in the ledger and past the lock': (books, by) => {
+    const one = pick(books.slots.slice(0, -1), by);
+    if (one === undefined) return {};
+    const { entry: target } = parseSlot(one.text)!.changes[0]!;
+    const backdated = { ...target, atMs: target.atMs - 500 };
+    const isIt = ({ part, version }: { part: string; version: number }) =>
+      part === target.part && version === target.version;
+    books.ledger = books.ledger.map((entry) => (isIt(entry) ? backdated : entry));
+    books.slots = books.slots.map((slot) =>
+      slot === one
+        ? edited(slot, (was) => ({
+            ...was,
+            changes: was.changes.map((change) => (isIt(change.entry) ? { ...change, entry: backdated } : change)),
+          }))
+        : slot,
+    );
+    return { slot: one.slot };
+  },
+  'a slot is spoiled': (books, by) => {
+    const one = pick(books.slots, by);
+    books.slots = books.slots.map((slot) => (slot === one ? { ...slot, text: slot.text.slice(0, -2) } : slot));
+    return { slot: one.slot };
+  },
+  'an entry is changed and the stream tells of it': (books, by) => {
+    const one = pick(books.ledger, by);
+    const changes = books.slots.flatMap(({ text }) => parseSlot(text)!.changes);
+    books.slots = slotsOf([...changes, { sequence: 'x', change: 'modify', entry: { ...one, atMs: 1 } }], [4]);
+    return { part: one.part, version: one.version };
+  },
+  'half a transfer is made past the bank': (books, by) => {
+    const one = pick(books.balances, by);
+    const forged = {
+      part: one.part,
+      version: one.version + 1,
+      transferId: 'forged',
+      deltaMinor: 7,
+      balanceMinor: one.balanceMinor + 7,
+      currency: 'EUR',
+      atMs: 2000,
+    };
+    books.balances = books.balances.map((balance) =>
+      balance === one ? { ...balance, version: forged.version, balanceMinor: forged.balanceMinor } : balance,
+    );
+    books.ledger = [...books.ledger, forged];
+    const changes = books.slots.flatMap(({ text }) => parseSlot(text)!.changes);
+    books.slots = slotsOf([...changes, { sequence: 'x', change: 'insert', entry: forged }], [4]);
+    return {};
+  },
+};
+
+describe('an audit after', () => {
+  test.prop([honestBooks, seed])('nothing but a copy finds nothing', (books) => {
+    expect(auditOf(structuredClone(books)).ok).toBe(true);
+  });
+
+  describe.each(Object.entries(tamperings))('%s', (_, tamper) => {
+    test.prop([honestBooks, seed], { numRuns: 60 })('says so, and where', (books, by) => {
+      fc.pre(books.slots.length > 1);
+      const tampered = structuredClone(books);
+      const where = tamper(tampered, by);
+      const { ok, findings, findingsTotal } = auditOf(tampered);
+      expect(ok).toBe(false);
+      expect(findingsTotal).toBeGreaterThanOrEqual(findings.length);
+      expect(findings).toContainEqual(expect.objectContaining(where));
+    });
+  });
+
+  it('names the first of several broken links', () => {
+    const books = booksOf(
+      Array.from({ length: 12 }, () => [0, 0, 5] as const),
+      [2],
+    );
+    books.slots = books.slots.map((slot) =>
+      [4, 7].includes(slot.slot) ? edited(slot, (was) => ({ ...was, writtenAtMs: 0 })) : slot,
+    );
+    expect(auditOf(books).firstBrokenLink).toMatchObject({
+      slot: 4,
+      detail: expect.stringContaining('slot 5 says it had'),
+    });
+  });
+});
