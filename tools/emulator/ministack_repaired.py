@@ -9,6 +9,10 @@ reference"). ministack asks for a grant of `sqs:SendMessageBatch`, an action tha
 A grant to put metrics can be bound to a namespace by `cloudwatch:namespace` (AWS: "Using condition keys to limit access
 to CloudWatch namespaces"). ministack does not know that key, and so refuses what the grant allows.
 
+A failed function says why by the name of what it threw, or `Runtime.ExitError` when its process died (AWS: "Lambda
+function errors in Node.js", and the Lambda runtime's own name), so that a state machine's retriers by name take it.
+ministack calls everything `Runtime.HandlerError`.
+
 A range of an object's version is that range (AWS: "GetObject", Range). ministack answers with the whole version, which
 would make a reader of ten ranges read ten objects.
 """
@@ -16,13 +20,19 @@ would make a reader of ten ranges read ten objects.
 import json
 
 from ministack import app
-from ministack.core import iam_actions
-from ministack.services import s3
+from ministack.core import iam_actions, lambda_runtime
+from ministack.services import lambda_svc, s3
 
 pin_request_origin = app.pin_request_origin
 extract_iam_action = iam_actions.extract_iam_action
 request_tag_context = iam_actions.request_tag_context
 get_object = s3._get_object
+execute_function = lambda_svc._execute_function_warm
+node_script = lambda_runtime._NODEJS_WORKER_SCRIPT
+
+# What the worker of a function answers has no place for the name, so it comes before the message.
+threw = "error: String(err.message || err), trace"
+threw_named = r"error: `${err.name || 'Error'}\0${err.message || err}`, trace"
 
 
 def pin_secure_origin(address, _secure):
@@ -59,9 +69,26 @@ def get_object_range(bucket, key, headers, parameters=None):
     return 206, {**reply, **length}, body[start : end + 1]
 
 
+def execute_named(function, event, request_id):
+    result = execute_function(function, event, request_id)
+    if not result.get("error"):
+        return result
+    text = result["body"]["errorMessage"]
+    name, named, message = text.partition("\0")
+    if named:
+        return {**result, "body": {"errorType": name, "errorMessage": message}}
+    if text != "Worker process died":
+        return result
+    died = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+    return {**result, "body": {"errorType": "Runtime.ExitError", "errorMessage": died}}
+
+
 if __name__ == "__main__":
+    assert threw in node_script, "the worker's script is another than the one that is mended here"
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
     s3._get_object = get_object_range
+    lambda_svc._execute_function_warm = execute_named
+    lambda_runtime._NODEJS_WORKER_SCRIPT = node_script.replace(threw, threw_named)
     app.main()
