@@ -100,7 +100,7 @@ export interface TemplateResource {
  * `error` without making the call.
  */
 export interface Fault {
-  /** SDK operation, such as `PutObject`, or `*`. */
+  /** SDK operation, such as `PutObject`; `*` for any, `writes` for any that is not a read by its name. */
   readonly call: string;
   readonly kind: 'crash-before' | 'crash-after' | 'lose-reply' | 'fail';
   /**
@@ -122,7 +122,8 @@ export interface Fault {
   readonly times?: number;
   /**
    * At most so many hits for one event in one execution environment, however often the event comes again: a retried
-   * task, a redelivered message, a repeated HTTP request. Unbounded when absent.
+   * task, a redelivered message, a repeated HTTP request. Crashes before and after a call count together. Unbounded when
+   * absent.
    */
   readonly timesPerEvent?: number;
 }

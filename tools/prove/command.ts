@@ -75,8 +75,8 @@ export const command = defineCommand({
   },
 });
 
-/** Faults at calls kill a function at most twice for an event. */
-const deliveriesMax = 3;
+/** Faults at calls kill a function once for an event. */
+const deliveriesMax = 2;
 
 type ProfileName = WireProfileName | BackgroundName;
 

@@ -105,7 +105,7 @@ const operationsOf: Readonly<Record<string, readonly string[]>> = {
 
 const faultSchema = z
   .strictObject({
-    call: z.string().regex(/^(?:\*|[A-Z][A-Za-z0-9]+)$/, 'must be an SDK operation, such as PutItem, or *'),
+    call: z.string().regex(/^(?:\*|writes|[A-Z]\w+)$/, 'must be an SDK operation, such as PutItem, or writes, or *'),
     kind: z.enum(['crash-before', 'crash-after', 'lose-reply', 'fail']),
     error: z.string().min(1).optional(),
     reasons: z.array(z.string().regex(/^[A-Z][A-Za-z]+$/, 'must be a code, such as TransactionConflict')).optional(),

@@ -26,6 +26,14 @@ it('hits any operation when the call is *', () => {
   expect(hits([{ call: '*', kind: 'lose-reply' }], ['PutItem', 'GetItem'])).toEqual([1, 2]);
 });
 
+it('hits what changes something when the call is writes', () => {
+  const changing = ['PutItem', 'TransactWriteItems', 'BatchWriteItem', 'SendMessageBatch', 'Invoke', 'DeleteObject'];
+  const reading = ['GetItem', 'BatchGetItem', 'TransactGetItems', 'HeadObject', 'ListObjectsV2', 'Query', 'Scan'];
+  const faults: readonly Fault[] = [{ call: 'writes', kind: 'lose-reply' }];
+  expect(hits(faults, changing)).toEqual(changing.map((_, index) => index + 1));
+  expect(hits(faults, reading)).toEqual(reading.map(() => 0));
+});
+
 it('hits the nth matching call of an invocation only', () => {
   const faults: readonly Fault[] = [{ call: 'PutItem', kind: 'lose-reply', nth: 2 }];
   expect(hits(faults, ['PutItem', 'GetItem', 'PutItem', 'PutItem'])).toEqual([0, 0, 2, 0]);
@@ -82,12 +90,14 @@ function arming(): string {
   return armed;
 }
 
+const lose = { kind: 'lose-reply' } as const;
+
 it('keeps the count of hits across processes, until it is used up', () => {
   const armed = arming();
   // What a restarted runtime does: it counts anew, over the same directory.
-  const take = (faultIndex: number) => hitsInFiles(armed)(faultIndex, { times: 2 });
+  const take = (faultIndex: number) => hitsInFiles(armed)(faultIndex, { ...lose, times: 2 });
   expect([take(0), take(0), take(0), take(1)]).toEqual([true, true, false, true]);
-  expect(hitsInFiles(`${armed}-again`)(0, { times: 2 })).toBe(true);
+  expect(hitsInFiles(`${armed}-again`)(0, { ...lose, times: 2 })).toBe(true);
 });
 
 describe('hits counted by event', () => {
@@ -118,16 +128,16 @@ describe('hits counted by event', () => {
     ['nothing', undefined, undefined, null],
   ])('know %s again', (_, event, again, other) => {
     const armed = arming();
-    const take = (of: unknown) => hitsInFiles(armed, of)(0, { timesPerEvent: 2 });
+    const take = (of: unknown) => hitsInFiles(armed, of)(0, { ...lose, timesPerEvent: 2 });
     expect([take(event), take(again), take(event), take(again)]).toEqual([true, true, false, false]);
     expect(take(other)).toBe(true);
-    expect(hitsInFiles(armed, event)(1, { timesPerEvent: 2 })).toBe(true);
+    expect(hitsInFiles(armed, event)(1, { ...lose, timesPerEvent: 2 })).toBe(true);
   });
 
   it('spare a batch in which one message had its share, and take nothing from the others', () => {
     const armed = arming();
     const take = (...ids: readonly string[]) =>
-      hitsInFiles(armed, batch(...ids.map((id) => message(id, 1))))(0, { timesPerEvent: 1 });
+      hitsInFiles(armed, batch(...ids.map((id) => message(id, 1))))(0, { ...lose, timesPerEvent: 1 });
     expect([take('a'), take('a', 'b'), take('b'), take('b', 'c'), take('c', 'c')]).toEqual([
       true,
       false,
@@ -137,9 +147,21 @@ describe('hits counted by event', () => {
     ]);
   });
 
+  it('are those of crashes before and after a call together', () => {
+    const armed = arming();
+    const take = (faultIndex: number, kind: Fault['kind']) =>
+      hitsInFiles(armed, 'event')(faultIndex, { kind, timesPerEvent: 1 });
+    expect([take(0, 'crash-before'), take(1, 'crash-after'), take(2, 'lose-reply'), take(3, 'fail')]).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ]);
+  });
+
   it('end with the sum of hits too', () => {
     const armed = arming();
-    const take = (event: unknown) => hitsInFiles(armed, event)(0, { times: 2, timesPerEvent: 1 });
+    const take = (event: unknown) => hitsInFiles(armed, event)(0, { ...lose, times: 2, timesPerEvent: 1 });
     expect([take('a'), take('a'), take('b'), take('c')]).toEqual([true, false, true, false]);
   });
 });

@@ -86,7 +86,7 @@ it('refuses to arm a function that is not of the target', async () => {
 });
 
 it.each([
-  [{ call: 'putItem', kind: 'crash-after' }, 'call must be an SDK operation'],
+  [{ call: 'putItem', kind: 'crash-after' }, 'call must be an SDK operation, such as PutItem, or writes, or *'],
   [{ call: '*', kind: 'crash-after', share: 0 }, 'share'],
   [{ call: '*', kind: 'crash-after', nth: 0 }, 'nth'],
   [{ call: '*', kind: 'crash-after', times: 0.5 }, 'times'],

@@ -35,7 +35,7 @@ export interface Hit {
 }
 
 /** Takes the right to one more hit of a fault; false when `times` or `timesPerEvent` are used up. */
-export type TakeHit = (faultIndex: number, bounds: Pick<Fault, 'times' | 'timesPerEvent'>) => boolean;
+export type TakeHit = (faultIndex: number, fault: Pick<Fault, 'kind' | 'times' | 'timesPerEvent'>) => boolean;
 
 /** Decides, call by call, which armed fault fires. One is made for each invocation. */
 export function faultsOf(faults: readonly Fault[], seed: string, requestId: string, takeHit: TakeHit) {
@@ -45,7 +45,7 @@ export function faultsOf(faults: readonly Fault[], seed: string, requestId: stri
     next(operation: string): Hit | undefined {
       let hit: Hit | undefined;
       for (const [index, fault] of faults.entries()) {
-        if (fault.call !== '*' && fault.call !== operation) continue;
+        if (!matches(fault, operation)) continue;
         const nth = (matched[index] ?? 0) + 1;
         matched[index] = nth;
         if (hit !== undefined) continue;
@@ -57,6 +57,12 @@ export function faultsOf(faults: readonly Fault[], seed: string, requestId: stri
       return hit;
     },
   };
+}
+
+const reads = /^(?:Get|Head|List|Describe|Query|Scan|Select|Filter|Receive|BatchGet|TransactGet)/;
+
+function matches({ call }: Fault, operation: string): boolean {
+  return call === '*' || call === operation || (call === 'writes' && !reads.test(operation));
 }
 
 /** Uniform in [0, 1), the same for the same values. */
@@ -81,8 +87,9 @@ export function hitsInFiles(armed: string, event?: unknown): TakeHit {
     }
     return false;
   };
-  return (faultIndex, { times, timesPerEvent }) => {
-    const pieces = timesPerEvent === undefined ? [] : piecesOf(event).map((piece) => `${faultIndex}-${hash(piece)}`);
+  return (faultIndex, { kind, times, timesPerEvent }) => {
+    const counted = kind === 'crash-before' || kind === 'crash-after' ? 'crash' : String(faultIndex);
+    const pieces = timesPerEvent === undefined ? [] : piecesOf(event).map((piece) => `${counted}-${hash(piece)}`);
     // Nothing is taken from the other messages of a batch when one of them had its share of faults.
     if (pieces.some((piece) => existsSync(`${prefix}-${piece}-${timesPerEvent! - 1}`))) return false;
     if (times !== undefined && !take(String(faultIndex), times)) return false;
