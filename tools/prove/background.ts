@@ -15,7 +15,7 @@ import { changeEnvironment } from './environment.ts';
 const crashes: readonly Fault[] = [
   { call: 'writes', kind: 'crash-before', share: 0.05, timesPerEvent: 1 },
   { call: 'writes', kind: 'crash-after', share: 0.05, timesPerEvent: 1 },
-  { call: '*', kind: 'crash-before', share: 0.005, timesPerEvent: 1 },
+  { call: '*', kind: 'crash-before', share: 0.002, timesPerEvent: 1 },
 ];
 
 /** Two for each event, so that the SDK's three attempts are enough. */

@@ -2,10 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Fault } from '../../../lib/kit/proof.ts';
-import { armBackground, forget } from '../../../tools/prove/background.ts';
+import { armBackground, backgrounds, forget } from '../../../tools/prove/background.ts';
 import { faultControl, readFaultLines, sumFired } from '../../../tools/prove/faults.ts';
 import type { ProofResult } from '../../../tools/prove/prove.ts';
 import { runDesigns } from '../run-designs.ts';
+import type { Step } from './lambdas/probe/call.ts';
 import { deployProbe, type Probe } from './probe.ts';
 
 const aws = inject('aws');
@@ -50,6 +51,22 @@ describe('faults in the background', () => {
     ]);
     await forget(run);
     expect((await readdir(tmpdir())).filter((name) => name.includes(run))).toEqual([]);
+  });
+
+  it('make transactions conflict, until a handler that tries three times is through', async () => {
+    const conflicts = backgrounds.conflicts.map((fault) => ({ ...fault, share: 1 }));
+    const run = await armBackground(aws, [probe.functionName], { faults: conflicts, seed });
+    const both: Step = { putBoth: ['e', 'f'] };
+    const { done } = await probe.invoke(both, both, both);
+    expect(done).toMatchObject({
+      errors: ['TransactionCanceledException', 'TransactionCanceledException'],
+      // The SDK leaves a conflict to the handler.
+      attempts: [1, 1, 1],
+    });
+    expect([await probe.has('e'), await probe.has('f')]).toEqual([true, true]);
+    const { done: single } = await probe.invoke({ put: 'g' }, { put: 'g' }, { put: 'g' });
+    expect(single?.errors).toEqual(['TransactionConflictException', 'TransactionConflictException']);
+    await forget(run);
   });
 });
 
