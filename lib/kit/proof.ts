@@ -20,6 +20,11 @@ interface PropertyHead {
   /** The points that this property proves. */
   readonly points: readonly number[];
   readonly tier: Tier;
+  /**
+   * Why faults that strike anywhere (`designs prove --faults`) rightly change the number, as they do a peak of memory or
+   * a count of calls: it is then measured and not judged. Absent: the improved variant keeps its bar under any faults.
+   */
+  readonly changedByFaults?: string;
 }
 
 /** A measured claim: its bars stand under the variants' names, beside the head. */
@@ -95,25 +100,43 @@ export interface TemplateResource {
  * `error` without making the call.
  */
 export interface Fault {
-  /** SDK operation, such as `PutObject`, or `*`. */
+  /** SDK operation, such as `PutObject`; `*` for any, `writes` for any that is not a read by its name. */
   readonly call: string;
   readonly kind: 'crash-before' | 'crash-after' | 'lose-reply' | 'fail';
-  /** Error name for `fail`, such as `ThrottlingException`. */
+  /**
+   * Error name for `fail`, such as `ThrottlingException`: the client makes its own exception of it. A conflict with
+   * another transaction is `TransactionCanceledException` to a transaction, `TransactionConflictException` to a single
+   * write.
+   */
   readonly error?: string;
+  /**
+   * Codes of `TransactionCanceledException`, in the order of the transaction's items, such as `ConditionalCheckFailed`;
+   * `None` for the items that are left. When absent, one item that the seed picks has `TransactionConflict`.
+   */
+  readonly reasons?: readonly string[];
   /** Only the nth matching call (1-based) of an invocation; every matching call when absent. */
   readonly nth?: number;
   /** Share of the matching calls that are hit, chosen by the seed, the request id and the call's index; 1 when absent. */
   readonly share?: number;
   /** At most so many hits in one execution environment; unbounded when absent. */
   readonly times?: number;
+  /**
+   * At most so many hits for one event in one execution environment, however often the event comes again: a retried
+   * task, a redelivered message, a repeated HTTP request. Crashes before and after a call count together. Unbounded when
+   * absent.
+   */
+  readonly timesPerEvent?: number;
 }
 
 export interface FaultControl {
-  /** Arms faults in the deployed function whose physical name an output or the template gives; replaces what was armed. */
+  /**
+   * Arms faults in the deployed function whose physical name an output or the template gives; replaces what was armed
+   * here. What `--faults` makes strike in the background goes on.
+   */
   arm(functionName: string, faults: readonly Fault[]): Promise<void>;
   /** Takes all faults away from the function, or from every function when absent. */
   disarm(functionName?: string): Promise<void>;
-  /** How often each fault fired so far: read from the functions' logs. */
+  /** How often each fault that was armed here fired so far: read from the functions' logs. */
   fired(): Promise<readonly { readonly functionName: string; readonly fault: Fault; readonly hits: number }[]>;
 }
 

@@ -46,11 +46,13 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
   });
 
   it('injected the faults that it claims to survive', () => {
-    expect(result.faults['improved']!.join('\n')).toMatch(/Notify: crash-after Invoke/);
-    expect(result.faults['improved']!.join('\n')).toMatch(/Notify: crash-before UpdateItem/);
-    expect(result.faults['improved']!.join('\n')).toMatch(/Extract: crash-before PutObject/);
-    expect(result.faults['improved']!.join('\n')).toMatch(/Subtract: crash-before PutObject/);
-    expect(result.faults['naive']!.join('\n')).toMatch(/Find: crash-after Invoke/);
+    const fired = (name: string, kind: string, call: string): unknown =>
+      expect.objectContaining({ function: name, kind, call, armedBy: 'proof' });
+    expect(result.faults['improved']).toContainEqual(fired('Notify', 'crash-after', 'Invoke'));
+    expect(result.faults['improved']).toContainEqual(fired('Notify', 'crash-before', 'UpdateItem'));
+    expect(result.faults['improved']).toContainEqual(fired('Extract', 'crash-before', 'PutObject'));
+    expect(result.faults['improved']).toContainEqual(fired('Subtract', 'crash-before', 'PutObject'));
+    expect(result.faults['naive']).toContainEqual(fired('Find', 'crash-after', 'Invoke'));
   });
 });
 

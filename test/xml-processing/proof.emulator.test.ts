@@ -32,9 +32,11 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
   });
 
   it('injected the faults that it claims to survive', () => {
-    expect(result.faults['improved']!.join('\n')).toMatch(/Load: crash-after UpdateItem/);
-    expect(result.faults['improved']!.join('\n')).toMatch(/Load: crash-after BatchWriteItem/);
-    expect(result.faults['naive']!.join('\n')).toMatch(/Load: crash-after PutItem/);
+    const fired = (name: string, kind: string, call: string): unknown =>
+      expect.objectContaining({ function: name, kind, call, armedBy: 'proof' });
+    expect(result.faults['improved']).toContainEqual(fired('Load', 'crash-after', 'UpdateItem'));
+    expect(result.faults['improved']).toContainEqual(fired('Load', 'crash-after', 'BatchWriteItem'));
+    expect(result.faults['naive']).toContainEqual(fired('Load', 'crash-after', 'PutItem'));
   });
 });
 

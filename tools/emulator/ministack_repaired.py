@@ -9,6 +9,10 @@ reference"). ministack asks for a grant of `sqs:SendMessageBatch`, an action tha
 A grant to put metrics can be bound to a namespace by `cloudwatch:namespace` (AWS: "Using condition keys to limit access
 to CloudWatch namespaces"). ministack does not know that key, and so refuses what the grant allows.
 
+A failed function says why by the name of what it threw, or `Runtime.ExitError` when its process died (AWS: "Lambda
+function errors in Node.js", and the Lambda runtime's own name), so that a state machine's retriers by name take it.
+ministack calls everything `Runtime.HandlerError`.
+
 A range of an object's version is that range (AWS: "GetObject", Range). ministack answers with the whole version, which
 would make a reader of ten ranges read ten objects.
 
@@ -25,8 +29,8 @@ ObjectLockConfiguration). ministack's CloudFormation leaves both out, and what s
 import json
 
 from ministack import app
-from ministack.core import iam_actions
-from ministack.services import dynamodb, s3, sqs
+from ministack.core import iam_actions, lambda_runtime
+from ministack.services import dynamodb, lambda_svc, s3, sqs
 from ministack.services.cloudformation import provisioners
 
 pin_request_origin = app.pin_request_origin
@@ -35,6 +39,12 @@ request_tag_context = iam_actions.request_tag_context
 get_object = s3._get_object
 paginate_evaluated_items = dynamodb._paginate_evaluated_items
 add_consumed_capacity = dynamodb._add_consumed_capacity
+execute_function = lambda_svc._execute_function_warm
+node_script = lambda_runtime._NODEJS_WORKER_SCRIPT
+
+# What the worker of a function answers has no place for the name, so it comes before the message.
+threw = "error: String(err.message || err), trace"
+threw_named = r"error: `${err.name || 'Error'}\0${err.message || err}`, trace"
 
 
 def pin_secure_origin(address, _secure):
@@ -117,7 +127,22 @@ def create_bucket(logical_id, properties, stack):
     return name, attributes
 
 
+def execute_named(function, event, request_id):
+    result = execute_function(function, event, request_id)
+    if not result.get("error"):
+        return result
+    text = result["body"]["errorMessage"]
+    name, named, message = text.partition("\0")
+    if named:
+        return {**result, "body": {"errorType": name, "errorMessage": message}}
+    if text != "Worker process died":
+        return result
+    died = f"RequestId: {request_id} Error: Runtime exited without providing a reason"
+    return {**result, "body": {"errorType": "Runtime.ExitError", "errorMessage": died}}
+
+
 if __name__ == "__main__":
+    assert threw in node_script, "the worker's script is another than the one that is mended here"
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
@@ -126,4 +151,6 @@ if __name__ == "__main__":
     dynamodb._add_consumed_capacity = add_capacity_by_bytes
     sqs._receive_messages_for_esm = receive_batch
     provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_bucket
+    lambda_svc._execute_function_warm = execute_named
+    lambda_runtime._NODEJS_WORKER_SCRIPT = node_script.replace(threw, threw_named)
     app.main()

@@ -30,11 +30,11 @@ const throttles: readonly FaultRule[] = [
 ];
 
 const resets: readonly FaultRule[] = [{ probability: 0.05, reset: true }];
-const lostReplies: readonly FaultRule[] = [{ probability: 0.05, response: { abort_bytes: 0 } }];
+const abortedReplies: readonly FaultRule[] = [{ probability: 0.05, response: { abort_bytes: 0 } }];
 const truncatedReplies: readonly FaultRule[] = [{ probability: 0.05, response: { truncate_frac: 0.5 } }];
 const latency: readonly FaultRule[] = [{ probability: 0.2, latency: { min: 50, max: 500 } }];
 
-/** Faults by name, as `designs prove --faults` takes them. */
+/** Faults on the wire by name, as `designs prove --faults` takes them. */
 export const profiles = {
   none: [],
   throttles,
@@ -42,9 +42,9 @@ export const profiles = {
   resets,
   'truncated-replies': truncatedReplies,
   /** The call commits and the client sees a broken connection. */
-  'lost-replies': lostReplies,
+  'aborted-replies': abortedReplies,
   latency,
-  everything: [...internalErrors, ...throttles, ...resets, ...lostReplies, ...truncatedReplies, ...latency],
+  everything: [...internalErrors, ...throttles, ...resets, ...abortedReplies, ...truncatedReplies, ...latency],
 } as const satisfies Readonly<Record<string, readonly FaultRule[]>>;
 
 export type ProfileName = keyof typeof profiles;

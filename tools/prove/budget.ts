@@ -8,17 +8,19 @@ import { readRecord } from './record.ts';
 /** Larger than any handler's share of the sum: a bound, not an estimate. */
 const memoryGbMax = 10;
 
+interface Budget {
+  readonly capUsd: number;
+  /** How often all of the work may be done: more than once where faults disturb it. */
+  readonly repeats: number;
+  readonly say: (text: string) => void;
+}
+
 /**
  * Says what a proof run on an account will ask for and cost, by what the recorded run used.
  *
  * @throws {UsageError} when that is more than the cap, or when no run of that scale is recorded.
  */
-export async function checkBudget(
-  question: Question,
-  scale: Scale,
-  capUsd: number,
-  say: (text: string) => void,
-): Promise<void> {
+export async function checkBudget(question: Question, scale: Scale, { capUsd, repeats, say }: Budget): Promise<void> {
   const record = readRecord(question.slug);
   if (record === undefined || record.scale !== scale) {
     throw new UsageError(
@@ -27,12 +29,15 @@ export async function checkBudget(
     );
   }
   const usages = Object.values(record.units);
-  const usd = usages.reduce((sum, usage) => sum + costUsd(usage), 0);
+  const usd = repeats * usages.reduce((sum, usage) => sum + costUsd(usage), 0);
   const requests = usages.reduce(
     (sum, { calls }) => sum + Object.values(calls).reduce((all, times) => all + times, 0),
     0,
   );
-  say(`${question.slug} will make about ${number(requests)} requests and cost at most ${usd.toFixed(2)} USD`);
+  const about = repeats === 1 ? 'about' : 'at most about';
+  say(
+    `${question.slug} will make ${about} ${number(repeats * requests)} requests and cost at most ${usd.toFixed(2)} USD`,
+  );
   if (usd > capUsd) {
     throw new UsageError(
       `${question.slug} may cost ${usd.toFixed(2)} USD, over the cap of ${capUsd}: raise --cap, or take a smaller --scale`,

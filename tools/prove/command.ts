@@ -7,14 +7,16 @@ import { RunError, UsageError } from '../cli/errors.ts';
 import { findBuilt } from '../cli/find-question.ts';
 import { placeArguments, withPlace } from '../deploy/place.ts';
 import { startMicroburst } from '../emulator/microburst.ts';
-import { profiles, type ProfileName } from '../emulator/profiles.ts';
+import { profiles as wireProfiles, type ProfileName as WireProfileName } from '../emulator/profiles.ts';
+import { type BackgroundName, backgrounds } from './background.ts';
 import { checkBudget } from './budget.ts';
 import { prove, type ProofResult } from './prove.ts';
 import { recordFile } from './record.ts';
 import { renderProof } from './render.ts';
 
 const scales = ['small', 'default', 'full'] as const satisfies readonly Scale[];
-const faultProfiles = Object.keys(profiles);
+const atCalls = Object.keys(backgrounds);
+const onWire = Object.keys(wireProfiles).filter((name) => name !== 'none');
 const seedMax = 2 ** 32 - 1;
 
 export const command = defineCommand({
@@ -24,7 +26,13 @@ export const command = defineCommand({
     json: { type: 'boolean', description: 'the result as JSON' },
     scale: { type: 'enum', description: 'how large the workload is', options: [...scales], default: 'default' },
     seed: { type: 'string', description: 'repeats a run', valueHint: 'number', default: '1' },
-    faults: { type: 'string', description: `faults on the wire: ${faultProfiles.join(', ')}`, valueHint: 'profile' },
+    faults: {
+      type: 'string',
+      description:
+        `faults that strike all the time, besides those of the proof: at the functions' AWS calls ${atCalls.join(', ')}; ` +
+        `on the wire, of an emulator only: ${onWire.join(', ')}`,
+      valueHint: 'profile',
+    },
     record: { type: 'boolean', description: 'writes the result beside the question, for the book' },
     cap: { type: 'string', description: 'the most that a run on an account may cost', valueHint: 'USD', default: '1' },
     ...placeArguments,
@@ -34,16 +42,23 @@ export const command = defineCommand({
     const seed = numberOf('seed', args.seed, 0, seedMax, Number.isInteger);
     const cap = numberOf('cap', args.cap, 0, 1000, () => true);
     const profile = profileOf(args.faults);
+    if (args.record && profile !== 'none') {
+      throw new UsageError('--record keeps what a run without --faults measures: leave one of them out');
+    }
     const startMs = Date.now();
     const say = (text: string) => console.error(`${((Date.now() - startMs) / 1000).toFixed(1).padStart(6)} s  ${text}`);
     const results = await withPlace(args, say, async (aws) => {
-      if (aws.endpoint === undefined && profile !== 'none') {
-        throw new UsageError('--faults needs an emulator: a proxy of this machine does not stand before an account');
+      if (aws.endpoint === undefined && isWire(profile)) {
+        throw new UsageError(
+          `--faults ${profile} needs an emulator, as a proxy of this machine does not stand before an account: ` +
+            `use ${atCalls.join(', ')}`,
+        );
       }
       const proven: ProofResult[] = [];
       for (const question of questions) {
-        if (aws.endpoint === undefined) await checkBudget(question, args.scale, cap, say);
-        proven.push(await proveThroughProxy(question, aws, { seed, scale: args.scale, profile, say }));
+        const repeats = profile === 'none' ? 1 : deliveriesMax;
+        if (aws.endpoint === undefined) await checkBudget(question, args.scale, { capUsd: cap, repeats, say });
+        proven.push(await proveDisturbed(question, aws, { seed, scale: args.scale, profile, say }));
       }
       return proven;
     });
@@ -52,12 +67,18 @@ export const command = defineCommand({
       if (!args.json) console.log(renderProof(result));
     }
     if (args.json) console.log(JSON.stringify(results.length === 1 ? results[0] : results, undefined, 2));
-    const failed = results.flatMap(({ slug, properties }) =>
-      properties.filter(({ pass }) => !pass).map(({ name }) => `${slug}: ${name}`),
-    );
+    const failed = results.flatMap(({ slug, properties, stopped, pass }) => [
+      ...properties.filter(({ pass }) => !pass).map(({ name }) => `${slug}: ${name}`),
+      ...(pass ? [] : Object.entries(stopped ?? {})).map(([variant, why]) => `${slug}: ${variant} stopped: ${why}`),
+    ]);
     if (failed.length > 0) throw new RunError(`not proved:\n  ${failed.join('\n  ')}`);
   },
 });
+
+/** Faults at calls kill a function once for an event. */
+const deliveriesMax = 2;
+
+type ProfileName = WireProfileName | BackgroundName;
 
 interface Run {
   readonly seed: number;
@@ -66,13 +87,15 @@ interface Run {
   readonly say: (text: string) => void;
 }
 
-async function proveThroughProxy(question: Question, aws: AwsConfig, { profile, ...run }: Run): Promise<ProofResult> {
+async function proveDisturbed(question: Question, aws: AwsConfig, { profile, ...run }: Run): Promise<ProofResult> {
   if (profile === 'none') return prove({ question, aws, ...run });
+  if (!isWire(profile)) {
+    return prove({ question, aws, ...run, disturbance: { profile, background: backgrounds[profile] } });
+  }
   const proxy = await startMicroburst({ upstream: aws.endpoint!, profile, seed: run.seed, say: run.say });
   try {
-    const result = await prove({ question, aws, ...run, wireFaults: proxy });
-    const fired = await proxy.counts();
-    return { ...result, faults: { ...result.faults, wire: fired.map((fault) => JSON.stringify(fault)) } };
+    const result = await prove({ question, aws, ...run, disturbance: { profile, wire: proxy } });
+    return { ...result, wire: await proxy.counts() };
   } finally {
     await proxy.stop();
   }
@@ -84,10 +107,13 @@ async function record(result: ProofResult, say: (text: string) => void): Promise
   say(`recorded in ${file}`);
 }
 
-function profileOf(name: string | undefined): ProfileName {
-  if (name === undefined) return 'none';
-  if (!Object.hasOwn(profiles, name)) throw new UsageError(`unknown faults "${name}": use ${faultProfiles.join(', ')}`);
-  return name as ProfileName;
+function profileOf(name = 'none'): ProfileName {
+  if (Object.hasOwn(backgrounds, name) || Object.hasOwn(wireProfiles, name)) return name as ProfileName;
+  throw new UsageError(`unknown faults "${name}": use ${[...atCalls, ...onWire].join(', ')}`);
+}
+
+function isWire(profile: ProfileName): profile is WireProfileName {
+  return profile !== 'none' && Object.hasOwn(wireProfiles, profile);
 }
 
 function numberOf(name: string, text: string, min: number, max: number, also: (value: number) => boolean): number {

@@ -1,18 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import {
-  GetFunctionConfigurationCommand,
-  LambdaClient,
-  UpdateFunctionConfigurationCommand,
-  waitUntilFunctionUpdatedV2,
-} from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import type { AwsConfig, Fault, FaultControl } from '../../lib/kit/proof.ts';
 import { faultVariables } from '../bundle/proof/faults.ts';
-import type { FaultLine } from '../bundle/proof/lines.ts';
+import type { ArmedBy, FaultLine } from '../bundle/proof/lines.ts';
 import { UsageError } from '../cli/errors.ts';
+import { changeEnvironment } from './environment.ts';
 import { readProofLines, type Arrival } from './lines.ts';
-
-const updateMaxSeconds = 120;
 
 type Fired = Awaited<ReturnType<FaultControl['fired']>>;
 
@@ -50,40 +44,89 @@ export function faultControl(aws: AwsConfig, { functions, seed, ...arrival }: Fa
       await Promise.all(names.map((name) => setVariables(lambda, name, {})));
       for (const name of names) armed.delete(name);
     },
-    fired: () => readFired(aws, functions, sinceMs, arrival),
+    async fired() {
+      const lines = await readFaultLines(aws, functions, sinceMs, arrival);
+      return countFired(lines.filter(({ armedBy }) => armedBy === 'proof'));
+    },
   };
 }
 
-/** How often each fault fired in these functions since then (epoch ms): their log lines, counted. */
-export async function readFired(
+/** A line for each fault that fired in these functions since then (epoch ms), whoever armed it. */
+export async function readFaultLines(
   aws: AwsConfig,
   functions: readonly string[],
   sinceMs: number,
   arrival: Arrival = {},
-): Promise<Fired> {
+): Promise<readonly FaultLine[]> {
   const lines = await readProofLines(aws, functions, sinceMs, arrival);
-  return countFired(lines.filter((line) => line.designs === 'fault'));
+  return lines.filter((line) => line.designs === 'fault');
 }
 
-export function countFired(lines: readonly FaultLine[]): Fired {
+function countFired(lines: readonly FaultLine[]): Fired {
   const groups = Map.groupBy(lines, ({ function: functionName, fault }) => JSON.stringify([functionName, fault]));
   return [...groups.values()].flatMap(([line, ...others]) =>
     line === undefined ? [] : [{ functionName: line.function, fault: line.fault, hits: 1 + others.length }],
   );
 }
 
+/** Faults that fired in a function at one SDK operation. */
+export interface FiredFaults {
+  readonly function: string;
+  readonly armedBy: ArmedBy;
+  readonly kind: Fault['kind'];
+  /** The error's name, for `fail`. */
+  readonly error?: string;
+  /** Such as `PutItem`. */
+  readonly call: string;
+  readonly hits: number;
+}
+
+/** Sums the lines by function, fault and call, in the order of these names; `nameOf` shortens a function's. */
+export function sumFired(
+  lines: readonly FaultLine[],
+  nameOf: (functionName: string) => string = (name) => name,
+): readonly FiredFaults[] {
+  const fired = lines.map(({ function: functionName, armedBy, fault: { kind, error }, call }) => ({
+    function: nameOf(functionName),
+    armedBy,
+    kind,
+    ...(error === undefined ? {} : { error }),
+    call: call.slice(call.indexOf('.') + 1),
+  }));
+  return [...Map.groupBy(fired, (fault) => JSON.stringify(fault))]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, faults]) => ({ ...faults[0]!, hits: faults.length }));
+}
+
+const operationsOf: Readonly<Record<string, readonly string[]>> = {
+  TransactionCanceledException: ['TransactWriteItems', 'TransactGetItems', 'ExecuteTransaction'],
+  TransactionConflictException: ['PutItem', 'UpdateItem', 'DeleteItem', 'ExecuteStatement'],
+};
+
 const faultSchema = z
   .strictObject({
-    call: z.string().regex(/^(?:\*|[A-Z][A-Za-z0-9]+)$/, 'must be an SDK operation, such as PutItem, or *'),
+    call: z.string().regex(/^(?:\*|writes|[A-Z]\w+)$/, 'must be an SDK operation, such as PutItem, or writes, or *'),
     kind: z.enum(['crash-before', 'crash-after', 'lose-reply', 'fail']),
     error: z.string().min(1).optional(),
+    reasons: z.array(z.string().regex(/^[A-Z][A-Za-z]+$/, 'must be a code, such as TransactionConflict')).optional(),
     nth: z.int().min(1).optional(),
     share: z.number().gt(0).lte(1).optional(),
     times: z.int().min(1).max(10_000).optional(),
+    timesPerEvent: z.int().min(1).max(1000).optional(),
   })
   .refine(({ kind, error }) => (kind === 'fail') === (error !== undefined), {
     path: ['error'],
     message: 'names what "fail" answers, and belongs to no other kind',
+  })
+  .refine(({ call, error = '' }) => operationsOf[error]?.includes(call) ?? true, {
+    path: ['call'],
+    message: `must be an operation that answers it: ${Object.entries(operationsOf)
+      .map(([error, operations]) => `${error} comes from ${operations.join(', ')}`)
+      .join('; ')}`,
+  })
+  .refine(({ error, reasons }) => reasons === undefined || error === 'TransactionCanceledException', {
+    path: ['reasons'],
+    message: 'are those of TransactionCanceledException, and belong to no other error',
   });
 
 function checkFault(fault: Fault): Fault {
@@ -93,31 +136,15 @@ function checkFault(fault: Fault): Fault {
   throw new UsageError(`bad fault ${JSON.stringify(fault)}: ${issues.join('; ')}`);
 }
 
-/** Replaces the proof's variables of a function and leaves its own. Returns when the function runs with them. */
+/** Replaces the proof's variables of a function and leaves its own, those of the background among them. */
 async function setVariables(
   lambda: LambdaClient,
   functionName: string,
-  variables: Record<string, string>,
+  variables: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // An update under way, a deployment's for one, refuses another.
-  await waitUntilUpdated(lambda, functionName);
-  const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName: functionName }));
   const ours: readonly string[] = Object.values(faultVariables);
-  const before = Environment?.Variables ?? {};
-  if (Object.keys(variables).length === 0 && !ours.some((name) => name in before)) return;
-  const own = Object.fromEntries(Object.entries(before).filter(([name]) => !ours.includes(name)));
-  await lambda.send(
-    new UpdateFunctionConfigurationCommand({
-      FunctionName: functionName,
-      Environment: { Variables: { ...own, ...variables } },
-    }),
-  );
-  await waitUntilUpdated(lambda, functionName);
-}
-
-async function waitUntilUpdated(lambda: LambdaClient, functionName: string): Promise<void> {
-  await waitUntilFunctionUpdatedV2(
-    { client: lambda, minDelay: 0.1, maxDelay: 2, maxWaitTime: updateMaxSeconds },
-    { FunctionName: functionName },
-  );
+  await changeEnvironment(lambda, functionName, (before) => {
+    if (Object.keys(variables).length === 0 && !ours.some((name) => name in before)) return undefined;
+    return { ...Object.fromEntries(Object.entries(before).filter(([name]) => !ours.includes(name))), ...variables };
+  });
 }

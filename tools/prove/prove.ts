@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/client-cloudformation';
-import type { Bar, Measured, Proof, Property, Scale, Target, Tier, Usage } from '../../lib/kit/proof.ts';
+import type { Bar, Fault, Measured, Proof, Property, Scale, Target, Tier, Usage } from '../../lib/kit/proof.ts';
 import { meets } from '../../lib/kit/proof.ts';
 import type { AwsConfig } from '../../lib/kit/proof.ts';
 import type { Question } from '../../lib/kit/question.ts';
@@ -8,7 +8,9 @@ import { buildBundles, type BundleOptions } from '../bundle/bundle.ts';
 import { RunError } from '../cli/errors.ts';
 import { deploy, type Deployed, type DeployOptions } from '../deploy/deploy.ts';
 import { destroyStacks } from '../deploy/destroy.ts';
-import { faultControl } from './faults.ts';
+import type { FiredFault } from '../emulator/microburst.ts';
+import { armBackground, forget, possible, writesTransactions } from './background.ts';
+import { faultControl, type FiredFaults, readFaultLines, sumFired } from './faults.ts';
 import { httpClient } from './http.ts';
 import { readUsage } from './meter.ts';
 import { sendThrough, type WireFaults } from './wire.ts';
@@ -24,10 +26,23 @@ export interface ProveOptions {
   readonly edits?: BundleOptions['edits'];
   /** Ablation: changes a template before it is deployed. */
   readonly editTemplate?: DeployOptions['editTemplate'];
-  /** A fault proxy through which the functions are sent; none when absent. */
-  readonly wireFaults?: WireFaults;
+  /** Faults that strike besides those that the proof arms; none when absent. */
+  readonly disturbance?: Disturbance;
   readonly say?: (text: string) => void;
 }
+
+/** What `designs prove --faults` does to a run. */
+export interface Disturbance {
+  /** The name of its profile. */
+  readonly profile: string;
+  /** Faults at the AWS calls of every function, from the beginning to the end; none when absent. */
+  readonly background?: readonly Fault[];
+  /** A proxy through which the functions are sent; none when absent. */
+  readonly wire?: WireFaults;
+}
+
+/** The variant whose bars are claims. The others show what goes wrong without its decisions. */
+const claiming = 'improved';
 
 /** `designs prove --json`: bars and measured are keyed by variant. */
 export interface ProofResult {
@@ -39,7 +54,13 @@ export interface ProofResult {
   /** What each variant used, which the estimates price. */
   readonly units: Readonly<Record<string, Usage>>;
   /** Injected faults that fired, by variant; the names of functions are shortened to their construct's. */
-  readonly faults: Readonly<Record<string, readonly string[]>>;
+  readonly faults: Readonly<Record<string, readonly FiredFaults[]>>;
+  /** The profile of faults that disturbed the run; absent when none did, as everything below. */
+  readonly disturbedBy?: string;
+  /** Faults on the wire that fired, of all variants together; only of profiles that make some. */
+  readonly wire?: readonly FiredFault[];
+  /** Why a variant's workload did not come to its end: a design that does not survive the faults. */
+  readonly stopped?: Readonly<Record<string, string>>;
   readonly pass: boolean;
 }
 
@@ -50,6 +71,10 @@ export interface ProvenProperty {
   readonly tier: Tier;
   readonly bars: Readonly<Record<string, Bar>>;
   readonly measured: Measured;
+  /** Variants whose bars decide, in a disturbed run; absent when all do. */
+  readonly judged?: readonly string[];
+  /** Why none is judged in a disturbed run, if the property says so. */
+  readonly changedByFaults?: string;
   readonly pass: boolean;
 }
 
@@ -58,7 +83,8 @@ export interface ProvenProperty {
  * same time, and takes everything away again.
  *
  * @throws {RunError} when a variant cannot be deployed or its workload cannot be driven to the end. A bar that is not
- * met is no error: `pass` says so.
+ * met is no error: `pass` says so. In a disturbed run only the improved variant's bars decide, and a workload that faults
+ * stopped is a result too.
  */
 export async function prove(options: ProveOptions): Promise<ProofResult> {
   const { question, aws, variants = question.variants, say = () => {} } = options;
@@ -79,8 +105,12 @@ export async function prove(options: ProveOptions): Promise<ProofResult> {
     });
     const measured = await Promise.all(
       variants.map(async (variant) => {
-        const measurement = await measureVariant(proof, variant, deployed[variant]!, options);
-        say(`${variant}: measured`);
+        const background = possible(
+          options.disturbance?.background ?? [],
+          await writesTransactions(bundles, variant, question.variants),
+        );
+        const measurement = await measureVariant(proof, variant, deployed[variant]!, { ...options, background });
+        say(`${variant}: ${measurement.stopped === undefined ? 'measured' : `stopped: ${measurement.stopped}`}`);
         return [variant, measurement] as const;
       }),
     );
@@ -97,22 +127,24 @@ export async function prove(options: ProveOptions): Promise<ProofResult> {
 interface Measurement {
   readonly measured: Measured;
   readonly usage: Usage;
-  readonly faults: readonly string[];
+  readonly faults: readonly FiredFaults[];
+  readonly stopped?: string;
 }
 
 async function measureVariant(
   proof: Proof<string>,
   variant: string,
   { outputs, templates, stackNames }: Deployed,
-  { aws, seed, scale, wireFaults, say = () => {} }: ProveOptions,
+  { aws, seed, scale, disturbance, background, say = () => {} }: ProveOptions & { background: readonly Fault[] },
 ): Promise<Measurement> {
   const functions = await functionsOf(aws, Object.values(stackNames));
-  if (wireFaults !== undefined) await sendThrough(wireFaults, aws, [...functions.keys()]);
-  const faults = faultControl(aws, { functions: [...functions.keys()], seed });
+  const names = [...functions.keys()];
+  if (disturbance?.wire !== undefined) await sendThrough(disturbance.wire, aws, names);
+  const faults = faultControl(aws, { functions: names, seed });
   const sinceMs = Date.now();
   const usage: Target['usage'] = (from, executions) =>
-    readUsage(aws, { functions: [...functions.keys()], sinceMs: from, ...(executions && { executions }) });
-  const measured = await proof.measure({
+    readUsage(aws, { functions: names, sinceMs: from, ...(executions && { executions }) });
+  const target: Target = {
     variant,
     outputs,
     templates,
@@ -123,17 +155,33 @@ async function measureVariant(
     http: (apiId) => httpClient(aws, apiId),
     usage,
     say: (text) => say(`${variant}: ${text}`),
-  });
-  const missing = proof.properties.filter(({ name }) => measured[name] === undefined);
-  if (missing.length > 0) throw new RunError(`the proof measures no "${missing[0]!.name}": return it from measure()`);
-  const fired = await faults.fired();
-  return {
-    measured,
-    usage: await usage(sinceMs),
-    faults: fired.map(
-      ({ functionName, fault, hits }) => `${functions.get(functionName)}: ${fault.kind} ${fault.call} x ${hits}`,
-    ),
   };
+  const hits = background.length === 0 ? undefined : await armBackground(aws, names, { faults: background, seed });
+  try {
+    const driven = await drive(proof, target, disturbance !== undefined);
+    const lines = await readFaultLines(aws, names, sinceMs);
+    return { ...driven, usage: await usage(sinceMs), faults: sumFired(lines, (name) => functions.get(name)!) };
+  } finally {
+    if (hits !== undefined) await forget(hits);
+  }
+}
+
+/** An undisturbed workload must come to its end; faults may stop that of a design which does not survive them. */
+async function drive(
+  proof: Proof<string>,
+  target: Target,
+  disturbed: boolean,
+): Promise<Pick<Measurement, 'measured' | 'stopped'>> {
+  let measured: Measured;
+  try {
+    measured = await proof.measure(target);
+  } catch (error) {
+    if (!disturbed) throw error;
+    return { measured: {}, stopped: error instanceof Error ? error.message : String(error) };
+  }
+  const missing = proof.properties.find(({ name }) => measured[name] === undefined);
+  if (missing !== undefined) throw new RunError(`the proof measures no "${missing.name}": return it from measure()`);
+  return { measured };
 }
 
 /** Physical names of the stacks' functions, and their logical ids. */
@@ -152,35 +200,62 @@ async function functionsOf(aws: AwsConfig, stackNames: readonly string[]): Promi
 }
 
 function assemble(
-  { question, aws, seed, scale }: ProveOptions,
+  { question, aws, seed, scale, disturbance }: ProveOptions,
   properties: readonly Property<string>[],
   variants: readonly string[],
   measurements: Readonly<Record<string, Measurement>>,
 ): ProofResult {
-  const proven = properties.map((property): ProvenProperty => {
-    const bars = Object.fromEntries(variants.map((variant) => [variant, property[variant] as unknown as Bar]));
-    const measured = Object.fromEntries(
-      variants.map((variant) => [variant, measurements[variant]!.measured[property.name]!]),
-    );
-    const { name, unit, points, tier } = property;
-    return {
-      name,
-      unit,
-      points,
-      tier,
-      bars,
-      measured,
-      pass: variants.every((variant) => meets(bars[variant]!, measured[variant]!)),
-    };
-  });
+  const byVariant = <T>(of: (measurement: Measurement) => T) =>
+    Object.fromEntries(variants.map((variant) => [variant, of(measurements[variant]!)]));
+  const proven = properties.map((property) =>
+    judge(
+      property,
+      Object.fromEntries(variants.map((variant) => [variant, measurements[variant]!.measured[property.name]])),
+      disturbance !== undefined,
+    ),
+  );
+  const stopped = Object.entries(measurements).flatMap(([variant, { stopped }]) =>
+    stopped === undefined ? [] : [[variant, stopped] as const],
+  );
   return {
     slug: question.slug,
     seed,
     scale,
     target: aws.endpoint === undefined ? 'account' : 'emulator',
     properties: proven,
-    units: Object.fromEntries(variants.map((variant) => [variant, measurements[variant]!.usage])),
-    faults: Object.fromEntries(variants.map((variant) => [variant, measurements[variant]!.faults])),
-    pass: proven.every(({ pass }) => pass),
+    units: byVariant(({ usage }) => usage),
+    faults: byVariant(({ faults }) => faults),
+    ...(disturbance && { disturbedBy: disturbance.profile }),
+    ...(stopped.length > 0 && { stopped: Object.fromEntries(stopped) }),
+    pass: proven.every(({ pass }) => pass) && !stopped.some(([variant]) => variant === claiming),
+  };
+}
+
+/** Compares what each variant measured, undefined where its workload stopped, with the property's bars. */
+export function judge<Variant extends string>(
+  property: Property<Variant>,
+  numbers: Readonly<Record<Variant, number | undefined>>,
+  disturbed: boolean,
+): ProvenProperty {
+  const { name, unit, points, tier, changedByFaults } = property;
+  const variants = Object.keys(numbers) as Variant[];
+  const bars: Readonly<Record<string, Bar>> = Object.fromEntries(
+    variants.map((variant) => [variant, property[variant]]),
+  );
+  const measured: Readonly<Record<string, number>> = Object.fromEntries(
+    variants.flatMap((variant) => (numbers[variant] === undefined ? [] : [[variant, numbers[variant]] as const])),
+  );
+  const claims = variants.filter((variant) => variant === claiming && changedByFaults === undefined);
+  const judged = disturbed ? claims : variants;
+  return {
+    name,
+    unit,
+    points,
+    tier,
+    bars,
+    measured,
+    ...(disturbed && { judged }),
+    ...(disturbed && changedByFaults !== undefined && { changedByFaults }),
+    pass: judged.every((variant) => variant in measured && meets(bars[variant]!, measured[variant]!)),
   };
 }

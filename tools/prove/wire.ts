@@ -1,10 +1,6 @@
-import {
-  GetFunctionConfigurationCommand,
-  LambdaClient,
-  UpdateFunctionConfigurationCommand,
-  waitUntilFunctionUpdatedV2,
-} from '@aws-sdk/client-lambda';
+import { LambdaClient } from '@aws-sdk/client-lambda';
 import type { AwsConfig } from '../../lib/kit/proof.ts';
+import { changeEnvironment } from './environment.ts';
 
 /** A proxy that makes faults on the wire, before the endpoint that the functions would call. */
 export interface WireFaults {
@@ -19,18 +15,8 @@ export async function sendThrough(
 ): Promise<void> {
   const lambda = new LambdaClient(aws);
   await Promise.all(
-    functions.map(async (FunctionName) => {
-      const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-      await lambda.send(
-        new UpdateFunctionConfigurationCommand({
-          FunctionName,
-          Environment: { Variables: { ...Environment?.Variables, AWS_ENDPOINT_URL: endpoint } },
-        }),
-      );
-      await waitUntilFunctionUpdatedV2(
-        { client: lambda, minDelay: 0.1, maxDelay: 1, maxWaitTime: 60 },
-        { FunctionName },
-      );
-    }),
+    functions.map((name) =>
+      changeEnvironment(lambda, name, (variables) => ({ ...variables, AWS_ENDPOINT_URL: endpoint })),
+    ),
   );
 }

@@ -64,6 +64,7 @@ const properties: readonly Property[] = [
     unit: 'times the document',
     points: [3],
     tier: 'emulator',
+    changedByFaults: 'what a lost reply held is read once more, and a killed repetition reads again too',
     naive: { atLeast: 1 },
     improved: { below: 0.75 },
   },

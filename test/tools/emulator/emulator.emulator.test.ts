@@ -100,6 +100,27 @@ describe('startEmulator', () => {
     }
   });
 
+  it('calls a failure by the name of what was thrown, and the death of the process as Lambda does', async () => {
+    const { aws, stop } = await startEmulator();
+    const failing = async (name: string, statement: string) => {
+      const code = `exports.handler = async () => { class Refused extends Error { name = 'Refused' }; ${statement} };`;
+      await createFunction(aws, { name, code });
+      return invoke<{ errorType: string; errorMessage: string }>(aws, name);
+    };
+    try {
+      expect(await failing('throws', "throw new Refused('not today')")).toMatchObject({
+        errorType: 'Refused',
+        errorMessage: 'not today',
+      });
+      expect(await failing('dies', "process.kill(process.pid, 'SIGKILL'); await new Promise(() => {})")).toEqual({
+        errorType: 'Runtime.ExitError',
+        errorMessage: expect.stringMatching(/^RequestId: [\w-]+ Error: Runtime exited/),
+      });
+    } finally {
+      await stop();
+    }
+  });
+
   it('gives the range of an old version that was asked for, as S3 does', async () => {
     const { aws, stop } = await startEmulator();
     try {

@@ -15,6 +15,9 @@ export interface UsageLine extends Tally {
   readonly heapUsedKb: number;
 }
 
+/** The proof itself, or `designs prove --faults`. */
+export type ArmedBy = 'proof' | 'background';
+
 /** A fault that fires, printed before it acts. */
 export interface FaultLine {
   readonly designs: 'fault';
@@ -22,6 +25,7 @@ export interface FaultLine {
   readonly request: string;
   /** As it was armed. */
   readonly fault: Fault;
+  readonly armedBy: ArmedBy;
   /** The call that it hit, such as `dynamodb.PutItem`. */
   readonly call: string;
   /** How many of the invocation's calls the fault matched up to this one. */

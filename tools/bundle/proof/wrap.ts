@@ -4,18 +4,26 @@
  */
 
 import { readFileSync, writeSync } from 'node:fs';
-import { Client, ServiceException } from '@smithy/core/client';
-import type { FinalizeRequestMiddleware, InitializeMiddleware, MiddlewareStack, Provider } from '@smithy/types';
+import { Client } from '@smithy/core/client';
+import type { HttpResponse } from '@smithy/core/transport';
+import type {
+  DeserializeMiddleware,
+  FinalizeRequestMiddleware,
+  InitializeMiddleware,
+  MiddlewareStack,
+  Provider,
+} from '@smithy/types';
 import type { Fault } from '../../../lib/kit/proof.ts';
-import { faultsOf, faultVariables, hitsInFiles, serviceError, type Hit } from './faults.ts';
-import type { ProofLine, UsageLine } from './lines.ts';
+import { type Background, backgroundVariable, faultsOf, faultVariables, type Hit, hitsInFiles } from './faults.ts';
+import type { ArmedBy, ProofLine, UsageLine } from './lines.ts';
+import { refusal } from './refusal.ts';
 import { addEventSource, addReply, emptyTally, tellsCapacity } from './tally.ts';
 
 interface Invocation {
   readonly requestId: string;
   readonly startMs: number;
   readonly event: unknown;
-  readonly faults: ReturnType<typeof faultsOf>;
+  readonly faults: Readonly<Record<ArmedBy, ReturnType<typeof faultsOf>>>;
 }
 
 interface Context {
@@ -23,7 +31,7 @@ interface Context {
 }
 
 const armed = JSON.parse(process.env[faultVariables.faults] ?? '[]') as readonly Fault[];
-const takeHit = hitsInFiles(process.env[faultVariables.armed] ?? 'never');
+const background = JSON.parse(process.env[backgroundVariable] ?? '{"faults":[],"seed":0,"run":"never"}') as Background;
 const functionName = process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? '';
 
 let tally = emptyTally();
@@ -48,7 +56,11 @@ export function wrap<Event, Result>(
 }
 
 function begin(requestId: string, event: unknown): Invocation {
-  const faults = faultsOf(armed, process.env[faultVariables.seed] ?? '', requestId, takeHit);
+  const { [faultVariables.seed]: seed = '', [faultVariables.armed]: arming = 'never' } = process.env;
+  const faults = {
+    proof: faultsOf(armed, seed, requestId, hitsInFiles(arming, event)),
+    background: faultsOf(background.faults, String(background.seed), requestId, hitsInFiles(background.run, event)),
+  };
   return { requestId, startMs: performance.now(), event, faults };
 }
 
@@ -104,31 +116,37 @@ function connectionReset(): Error {
   return Object.assign(new Error('socket hang up'), { name: 'TimeoutError', code: 'ECONNRESET' });
 }
 
-function refusal(errorName: string): ServiceException {
-  const { name, status, fault, retryable } = serviceError(errorName);
-  const error = new ServiceException({
-    name,
-    $fault: fault,
-    message: `${name}, injected by the proof`,
-    $metadata: { httpStatusCode: status, requestId: 'injected' },
-  });
-  return retryable === undefined ? error : Object.assign(error, { $retryable: retryable });
-}
-
 interface Output {
   readonly Body?: { destroy?(): void };
 }
 
+/** Replies that stand in for the service's, by the context of the call. */
+const refusals = new WeakMap<object, HttpResponse>();
+
+/** What the proof armed comes first: the background strikes calls that are left alone. */
+function nextHit(operation: string): readonly [Hit, ArmedBy] | undefined {
+  for (const armedBy of ['proof', 'background'] as const) {
+    const hit = invocation.faults[armedBy].next(operation);
+    if (hit !== undefined) return [hit, armedBy];
+  }
+  return undefined;
+}
+
 /** Below the retry middleware, next to the wire: a lost reply is retried by the SDK as any lost reply is. */
-function atTheWire(service: string): FinalizeRequestMiddleware<object, object> {
+function atTheWire(service: string, protocol: string): FinalizeRequestMiddleware<object, object> {
   return (next, context) => async (args) => {
     const operation = operationOf(context);
     const call = `${service}.${operation}`;
-    const hit: Hit | undefined = invocation.faults.next(operation);
-    if (hit !== undefined) {
-      print({ designs: 'fault', function: functionName, request: invocation.requestId, ...hit, call });
-      if (hit.fault.kind === 'crash-before') return crash();
-      if (hit.fault.kind === 'fail') throw refusal(hit.fault.error ?? 'InternalServerError');
+    const [hit, armedBy] = nextHit(operation) ?? [];
+    if (hit !== undefined && armedBy !== undefined) {
+      const { fault, nth } = hit;
+      print({ designs: 'fault', function: functionName, request: invocation.requestId, fault, armedBy, nth, call });
+      if (fault.kind === 'crash-before') return crash();
+      if (fault.kind === 'fail') {
+        const { method } = args.request as { readonly method: string };
+        refusals.set(context, refusal(hit, { protocol, method, input: args.input }));
+        return next(args);
+      }
     }
 
     tally.calls[call] = (tally.calls[call] ?? 0) + 1;
@@ -144,6 +162,16 @@ function atTheWire(service: string): FinalizeRequestMiddleware<object, object> {
     const output: Output | undefined = lost?.output;
     output?.Body?.destroy?.();
     throw connectionReset();
+  };
+}
+
+/** Below the client's deserializer, which reads a refusal as it reads the service's own. */
+function insteadOfTheService(): DeserializeMiddleware<object, object> {
+  return (next, context) => async (args) => {
+    const response = refusals.get(context);
+    refusals.delete(context);
+    // The client's deserializer, to which this goes, makes the output.
+    return response === undefined ? next(args) : { response, output: { $metadata: {} } };
   };
 }
 
@@ -167,13 +195,16 @@ function bodyBytes(request: unknown): number {
 }
 
 interface AnyClient {
-  readonly config: { readonly serviceId?: string | Provider<string> };
+  readonly config: {
+    readonly serviceId?: string | Provider<string>;
+    readonly protocol?: { getShapeId(): string };
+  };
   readonly middlewareStack: MiddlewareStack<object, object>;
 }
 
 const instrumented = new WeakSet<object>();
 
-/** Patched once for all clients: each gets the two middlewares when it is first used. */
+/** Patched once for all clients: each gets the middlewares when it is first used. */
 const { send } = Client.prototype as unknown as { readonly send: (this: AnyClient, ...args: unknown[]) => unknown };
 Client.prototype.send = function (this: AnyClient, ...args: unknown[]) {
   // A document client shares the stack of the client that it wraps.
@@ -181,7 +212,9 @@ Client.prototype.send = function (this: AnyClient, ...args: unknown[]) {
     instrumented.add(this.middlewareStack);
     const service = String(this.config.serviceId).toLowerCase().replaceAll(' ', '');
     this.middlewareStack.add(asksCapacity(service), { step: 'initialize', priority: 'low', name: 'proofCapacity' });
-    this.middlewareStack.add(atTheWire(service), { step: 'finalizeRequest', priority: 'low', name: 'proofWire' });
+    const atWire = atTheWire(service, this.config.protocol?.getShapeId() ?? '');
+    this.middlewareStack.add(atWire, { step: 'finalizeRequest', priority: 'low', name: 'proofWire' });
+    this.middlewareStack.add(insteadOfTheService(), { step: 'deserialize', priority: 'low', name: 'proofRefusal' });
   }
   return send.apply(this, args);
 } as typeof Client.prototype.send;
