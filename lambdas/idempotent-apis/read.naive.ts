@@ -1,0 +1,14 @@
+import { readEnv } from '../kit/env.ts';
+import { api, json } from '../kit/http.ts';
+import { readVariables } from './env.ts';
+import { noSuchCharge } from './steps.ts';
+import { charges } from './store.ts';
+
+const rows = charges(readEnv(readVariables).chargesTable);
+
+/** `GET /charges/{id}`: counts how often a charge is read, in the same call that reads it. */
+export const handler = api(async ({ parameters }) => {
+  const found = await rows.findAndCount(parameters['id']!);
+  if (!found) throw noSuchCharge();
+  return json(200, found);
+});
