@@ -1,6 +1,7 @@
 import { readEnv } from '../kit/env.ts';
 import { api } from '../kit/http.ts';
 import { cancelVariables } from './env.ts';
+import { chargeId } from './input.ts';
 import { noSuchCharge } from './steps.ts';
 import { charges, network } from './store.ts';
 
@@ -10,7 +11,8 @@ const cards = network(env.networkFunction);
 
 /** `DELETE /charges/{id}`: gives the money back, and notes that it did. */
 export const handler = api(async ({ parameters }) => {
-  const found = await rows.find(parameters['id']!);
+  const { data: id } = chargeId.safeParse(parameters['id']);
+  const found = id && (await rows.find(id));
   if (!found) throw noSuchCharge();
   if (found.method === 'card') await cards.ask({ action: 'refund', orderId: found.orderId });
   await rows.addRefund(found);
