@@ -32,7 +32,7 @@ export const question = {
         'at once one charges. A request without one is refused with 400, another payload under a used key with 422: ' +
         'the item keeps a hash of the canonical payload. A key is remembered for 24 hours by a condition, not by TTL.',
       properties: [
-        'charges per key under 50 parallel duplicates',
+        'charges per key under parallel duplicates',
         'requests without a key, or with another payload under it, that are not refused',
       ],
     },

@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pMap from 'p-map';
+import { books, type ChargeRow } from '../../../clients/idempotent-apis/books.ts';
+import { untilFinal } from '../../../clients/idempotent-apis/cashier.ts';
+import { randomFrom } from '../../../engines/simulation/random.ts';
+import { type ChargeRequest, issuerSlowMs } from '../../../lambdas/idempotent-apis/domain.ts';
+import type { HttpReply, Measured, Proof, Property, Scale, Target } from '../../kit/proof.ts';
+
+const properties: readonly Property<'naive' | 'wrapped' | 'improved'>[] = [
+  {
+    name: 'charges per key under parallel duplicates',
+    unit: 'charges',
+    points: [1],
+    tier: 'emulator',
+    naive: { above: 1 },
+    wrapped: { exactly: 1 },
+    improved: { exactly: 1 },
+  },
+  {
+    name: 'requests without a key, or with another payload under it, that are not refused',
+    unit: 'requests of 10',
+    points: [1],
+    tier: 'emulator',
+    naive: { above: 0 },
+    wrapped: { exactly: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'items that GET changes',
+    unit: 'items',
+    points: [2],
+    tier: 'emulator',
+    naive: { above: 0 },
+    wrapped: { exactly: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'refunds of a charge that is deleted three times',
+    unit: 'refunds',
+    points: [2],
+    tier: 'emulator',
+    naive: { above: 1 },
+    wrapped: { exactly: 1 },
+    improved: { exactly: 1 },
+  },
+  {
+    name: 'charges per key under crashes and lost replies',
+    unit: 'charges',
+    points: [3],
+    tier: 'emulator',
+    naive: { above: 1 },
+    wrapped: { above: 1 },
+    improved: { exactly: 1 },
+  },
+  {
+    name: 'replies to retries that differ from the first one',
+    unit: 'replies',
+    points: [3],
+    tier: 'emulator',
+    naive: { above: 0 },
+    // The library replays what it stored; that it charged twice is the property above.
+    wrapped: { any: true },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'customers who share an email after they came at once',
+    unit: 'customers',
+    points: [4],
+    tier: 'emulator',
+    naive: { above: 1 },
+    wrapped: { exactly: 1 },
+    improved: { exactly: 1 },
+  },
+  {
+    name: 'charges per key when the card network is slower than the lock',
+    unit: 'charges',
+    points: [5],
+    tier: 'emulator',
+    naive: { above: 1 },
+    wrapped: { above: 1 },
+    improved: { exactly: 1 },
+  },
+  {
+    name: 'cards charged after a reply that says they were not',
+    unit: 'cards',
+    points: [5],
+    tier: 'emulator',
+    naive: { above: 0 },
+    wrapped: { above: 0 },
+    improved: { exactly: 0 },
+  },
+];
+
+/** Keys that meet crashes, each with one to eight duplicates; R2's 500 at full scale. */
+const faultedKeys = { small: 24, default: 40, full: 500 } as const satisfies Record<Scale, number>;
+
+/** Injected deaths and lost replies: enough to hit every step, few enough that clients come through in seconds. */
+const faultTimes = { small: 8, default: 12, full: 120 } as const satisfies Record<Scale, number>;
+
+/** A process each, of three variants at once. */
+const duplicatesAtOnce = { small: 10, default: 50, full: 50 } as const satisfies Record<Scale, number>;
+const requestsAtOnce = 8;
+const slowOrders = 2;
+/** After this the network has done whatever it was still doing: nothing else tells. */
+const networkQuietMs = issuerSlowMs + 3_000;
+
+interface Order {
+  readonly key: string;
+  readonly body: ChargeRequest;
+}
+
+/** The same workload for every variant: what differs is what its tables hold in the end, and what it answered. */
+async function measure(target: Target): Promise<Measured> {
+  const { seed, scale, outputs } = target;
+  const output = (name: string): string => {
+    if (outputs[name] === undefined) throw new Error(`the stack has no output ${name}`);
+    return outputs[name];
+  };
+  const http = target.http(output('ApiId'));
+  const ledger = books(target.aws, { charges: output('ChargesTable'), payments: output('PaymentsTable') });
+  const random = randomFrom(seed);
+  const patient = { random, lostShare: 0 };
+
+  let orders = 0;
+  const order = (method: 'invoice' | `tok_${string}`, email?: string): Order => {
+    orders += 1;
+    const common = {
+      orderId: `order-${orders}`,
+      customerId: `customer-${orders}`,
+      email: email ?? `customer-${orders}@example.com`,
+      amount: 100 + random.below(100_000),
+      currency: 'EUR',
+    };
+    const body: ChargeRequest =
+      method === 'invoice' ? { ...common, method } : { ...common, method: 'card', card: method };
+    return { key: randomUUID(), body };
+  };
+  const post = (body: unknown, key?: string) =>
+    http({ method: 'POST', path: '/charges', headers: key === undefined ? {} : { 'Idempotency-Key': key }, body });
+  const charge = ({ key, body }: Order, patience: Parameters<typeof untilFinal>[1] = patient) =>
+    untilFinal(() => post(body, key), patience);
+
+  target.say('orders whose card network is slower than the function and its lock');
+  const slowSinceMs = Date.now();
+  const slow = Array.from({ length: slowOrders }, () => order('tok_slow_visa'));
+  const unlucky = Array.from({ length: slowOrders }, () => order('tok_slow_down'));
+  const slowReplies = Promise.all([...slow, ...unlucky].map((each) => charge(each)));
+
+  const atOnce = duplicatesAtOnce[scale];
+  target.say(`requests without a key, then ${atOnce} duplicates at once`);
+  // The first ones start the processes, so that the duplicates run at the same time.
+  await inParallel(atOnce, () => post({}));
+  const burst = [order('invoice'), order('tok_visa')];
+  const duplicates: (readonly HttpReply[])[] = [];
+  // The network would need as many processes again.
+  for (const [each, times] of [
+    [burst[0]!, atOnce],
+    [burst[1]!, requestsAtOnce],
+  ] as const)
+    duplicates.push(await inParallel(times, () => charge(each)));
+  const misused = await inParallel(5, (index) => {
+    const { key, body } = burst[index % burst.length]!;
+    return Promise.all([post({ ...body, amount: body.amount + 1 }, key), post(order('invoice').body)]);
+  });
+
+  target.say('customers who share an email, charges that are read, charges that are deleted three times');
+  const email = 'shared@example.com';
+  await inParallel(requestsAtOnce, () => charge(order('invoice', email)));
+  const read = [...duplicates.map(([reply]) => idOf(reply!)), `ch_${randomUUID()}`];
+  const beforeGet = rowsOf(await ledger.charges());
+  await Promise.all(read.flatMap((id) => [1, 2, 3].map(() => http({ method: 'GET', path: `/charges/${id}` }))));
+  const afterGet = rowsOf(await ledger.charges());
+  const deleted = [order('invoice'), order('tok_visa')];
+  for (const each of deleted) {
+    const path = `/charges/${idOf(await charge(each))}`;
+    await inParallel(2, () => http({ method: 'DELETE', path }));
+    await http({ method: 'DELETE', path });
+  }
+  const unluckyReplies = (await slowReplies).slice(slowOrders);
+
+  target.say('keys whose functions die and whose replies are lost');
+  const times = faultTimes[scale];
+  await target.faults.arm(output('ChargeFunction'), [
+    { call: '*', kind: 'crash-after', share: 0.25, times },
+    { call: '*', kind: 'crash-before', share: 0.1, times: Math.ceil(times / 2) },
+    { call: '*', kind: 'lose-reply', share: 0.25, times },
+  ]);
+  const faulted = Array.from({ length: faultedKeys[scale] }, () => order(random.share(0.5) ? 'invoice' : 'tok_visa'));
+  const answers = new Map(faulted.map(({ key }) => [key, [] as HttpReply[]]));
+  const requests = faulted.flatMap((each) => Array.from({ length: 1 + random.below(8) }, () => each));
+  await pMap(
+    requests,
+    (each) => charge(each, { random, lostShare: 0.1, onFinal: (reply) => answers.get(each.key)!.push(reply) }),
+    { concurrency: requestsAtOnce },
+  );
+  await target.faults.disarm();
+  await sleep(Math.max(0, slowSinceMs + networkQuietMs - Date.now()));
+
+  const charges = await ledger.charges();
+  const payments = await ledger.payments('charged');
+  const refunds = await ledger.payments('refunded');
+  /** As the merchant's books have it or the network's, whichever charged more often. */
+  const chargesOf = ({ body: { orderId, method } }: Order): number => {
+    const ours = charges.get(orderId)?.length ?? 0;
+    const theirs = method === 'card' ? (payments.get(orderId) ?? 0) : ours;
+    return Math.min(ours, theirs) === 0 ? 0 : Math.max(ours, theirs);
+  };
+  const sharing = [...charges.values()].flat().filter((row) => row.email === email);
+  const deletions = deleted.map(
+    ({ body: { orderId } }) =>
+      refunds.get(orderId) ?? (charges.get(orderId) ?? []).reduce((sum, row) => sum + row.refunds, 0),
+  );
+
+  return {
+    'charges per key under parallel duplicates': perKey(burst.map(chargesOf)),
+    'requests without a key, or with another payload under it, that are not refused': misused
+      .flat()
+      .filter(({ status }) => status !== 400 && status !== 422).length,
+    'items that GET changes': read.filter((id) => beforeGet.get(id) !== afterGet.get(id)).length,
+    'refunds of a charge that is deleted three times': perKey(deletions),
+    'charges per key under crashes and lost replies': perKey(faulted.map(chargesOf)),
+    'replies to retries that differ from the first one': [...answers.values()].reduce(
+      (sum, replies) => sum + differing(replies),
+      0,
+    ),
+    'customers who share an email after they came at once': new Set(sharing.map(({ customerId }) => customerId)).size,
+    'charges per key when the card network is slower than the lock': perKey(slow.map(chargesOf)),
+    'cards charged after a reply that says they were not': unlucky.filter(
+      ({ body: { orderId } }, index) => unluckyReplies[index]!.status !== 201 && payments.has(orderId),
+    ).length,
+  };
+}
+
+function inParallel<T>(times: number, of: (index: number) => Promise<T>): Promise<readonly T[]> {
+  return Promise.all(Array.from({ length: times }, (_, index) => of(index)));
+}
+
+function idOf({ status, body }: HttpReply): string {
+  if (status !== 201) throw new Error(`an undisturbed charge was answered with ${status}: ${body.slice(0, 200)}`);
+  return (JSON.parse(body) as { readonly id: string }).id;
+}
+
+function rowsOf(charges: ReadonlyMap<string, readonly ChargeRow[]>): ReadonlyMap<string, string> {
+  return new Map([...charges.values()].flat().map(({ id, text }) => [id, text]));
+}
+
+/** The most of any key; 0 when one has none, so that a lost charge never passes for one. */
+function perKey(counts: readonly number[]): number {
+  return counts.includes(0) ? 0 : Math.max(...counts);
+}
+
+/** Replies to one key that are not what the first one was, byte for byte, and first ones beyond the first. */
+function differing(replies: readonly HttpReply[]): number {
+  const textOf = ({ status, headers, body }: HttpReply) =>
+    JSON.stringify([status, headers['content-type'], headers['location'], body]);
+  const others = replies.filter((reply) => textOf(reply) !== textOf(replies[0]!)).length;
+  const originals = replies.filter(({ headers }) => headers['idempotency-replayed'] !== 'true').length;
+  return others + Math.max(0, originals - 1);
+}
+
+export const proof: Proof<'naive' | 'wrapped' | 'improved'> = { properties, measure };
