@@ -95,8 +95,9 @@ const properties: readonly Property<'naive' | 'wrapped' | 'improved'>[] = [
 /** Keys that meet crashes, each with one to eight duplicates; R2's 500 at full scale. */
 const faultedKeys = { small: 24, default: 40, full: 500 } as const satisfies Record<Scale, number>;
 
-/** Injected deaths and lost replies: enough to hit every step, few enough that clients come through in seconds. */
-const faultTimes = { small: 8, default: 12, full: 120 } as const satisfies Record<Scale, number>;
+/** How often a function dies before, dies after and loses the reply of its nth AWS call, for each n up to callsMax. */
+const faultTimes = { small: 2, default: 3, full: 25 } as const satisfies Record<Scale, number>;
+const callsMax = 6;
 
 /** A process each, of three variants at once. */
 const duplicatesAtOnce = { small: 10, default: 50, full: 50 } as const satisfies Record<Scale, number>;
@@ -181,11 +182,12 @@ async function measure(target: Target): Promise<Measured> {
 
   target.say('keys whose functions die and whose replies are lost');
   const times = faultTimes[scale];
-  await target.faults.arm(output('ChargeFunction'), [
-    { call: '*', kind: 'crash-after', share: 0.25, times },
-    { call: '*', kind: 'crash-before', share: 0.1, times: Math.ceil(times / 2) },
-    { call: '*', kind: 'lose-reply', share: 0.25, times },
-  ]);
+  await target.faults.arm(
+    output('ChargeFunction'),
+    (['crash-after', 'crash-before', 'lose-reply'] as const).flatMap((kind) =>
+      Array.from({ length: callsMax }, (_, index) => ({ call: '*', kind, nth: index + 1, times })),
+    ),
+  );
   const faulted = Array.from({ length: faultedKeys[scale] }, () => order(random.share(0.5) ? 'invoice' : 'tok_visa'));
   const answers = new Map(faulted.map(({ key }) => [key, [] as HttpReply[]]));
   const requests = faulted.flatMap((each) => Array.from({ length: 1 + random.below(8) }, () => each));
