@@ -7,7 +7,7 @@ export const rememberS = 24 * 60 * 60;
  * How long a claim belongs to its owner. Longer than the function may run, so that an owner that is only slow is never
  * overtaken; what it leaves behind in the card network may be, and is refused there by its fencing token.
  */
-export const leaseMs = 10_000;
+export const leaseMs = 12_000;
 
 /** What the caller of a key that is still running is told to wait. */
 export const retryAfterS = 1;
@@ -151,7 +151,7 @@ export type NetworkAnswer =
   | { readonly outcome: 'stale' };
 
 /** How long a slow issuer takes: longer than a lease. */
-export const issuerSlowMs = 14_000;
+export const issuerSlowMs = 17_000;
 
 const issuers = ['visa', 'declined', 'down', 'slow'] as const;
 

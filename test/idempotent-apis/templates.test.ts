@@ -8,7 +8,7 @@ describe('the improved stack', () => {
   let template: Template;
   beforeAll(async () => {
     template = (await synthesise({ slug: question.slug, variant: 'improved' })).stacks['main']!.template;
-  });
+  }, 60_000);
 
   const propertiesOf = (idStart: string) =>
     Object.entries(template.Resources).find(([id]) => id.startsWith(idStart))![1].Properties!;

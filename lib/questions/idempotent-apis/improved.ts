@@ -40,7 +40,7 @@ export class IdempotentApisImproved extends Stack {
       entry: 'idempotent-apis/charge.improved',
       does: 'Charges and stores the reply under the key, in one transaction.',
       memoryMb: 512,
-      timeout: Duration.seconds(8),
+      timeout: Duration.seconds(10),
       environment: variables(chargeVariables, {
         chargesTable: charges.tableName,
         keysTable: keys.tableName,
@@ -72,7 +72,7 @@ export class IdempotentApisImproved extends Stack {
       entry: 'idempotent-apis/read',
       does: 'Reads a charge.',
       memoryMb: 512,
-      timeout: Duration.seconds(8),
+      timeout: Duration.seconds(10),
       environment: variables(readVariables, { chargesTable: charges.tableName }),
     });
     answers(read, 2, 'GET may not write: its role has no such action.');
@@ -81,7 +81,7 @@ export class IdempotentApisImproved extends Stack {
       entry: 'idempotent-apis/cancel',
       does: 'Marks a charge as cancelled and has its money given back.',
       memoryMb: 512,
-      timeout: Duration.seconds(8),
+      timeout: Duration.seconds(10),
       environment: variables(cancelVariables, {
         chargesTable: charges.tableName,
         networkFunction: network.function.functionName,

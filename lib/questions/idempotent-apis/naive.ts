@@ -39,7 +39,7 @@ export class IdempotentApisNaive extends Stack {
       entry: 'idempotent-apis/charge.naive',
       does: 'Looks the key up, charges, stores the reply.',
       memoryMb: 512,
-      timeout: Duration.seconds(8),
+      timeout: Duration.seconds(10),
       environment: variables(chargeVariables, {
         chargesTable: charges.tableName,
         keysTable: keys.tableName,
@@ -54,7 +54,7 @@ export class IdempotentApisNaive extends Stack {
       entry: 'idempotent-apis/read.naive',
       does: 'Reads a charge, and counts how often it is read.',
       memoryMb: 512,
-      timeout: Duration.seconds(8),
+      timeout: Duration.seconds(10),
       environment: variables(readVariables, { chargesTable: charges.tableName }),
     });
     read.allow(['dynamodb:UpdateItem'], charges.tableArn);
@@ -62,7 +62,7 @@ export class IdempotentApisNaive extends Stack {
       entry: 'idempotent-apis/cancel.naive',
       does: 'Gives the money of a charge back.',
       memoryMb: 512,
-      timeout: Duration.seconds(8),
+      timeout: Duration.seconds(10),
       environment: variables(cancelVariables, {
         chargesTable: charges.tableName,
         networkFunction: network.function.functionName,
