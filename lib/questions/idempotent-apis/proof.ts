@@ -151,7 +151,7 @@ async function measure(target: Target): Promise<Measured> {
   const atOnce = duplicatesAtOnce[scale];
   target.say(`requests without a key, then ${atOnce} duplicates at once`);
   // The first ones start the processes, so that the duplicates run at the same time.
-  await inParallel(atOnce, () => post({}));
+  await inParallel(atOnce, () => untilFinal(() => post({}), patient));
   const burst = [order('invoice'), order('tok_visa')];
   const duplicates: (readonly HttpReply[])[] = [];
   // The network would need as many processes again.
