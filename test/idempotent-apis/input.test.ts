@@ -208,7 +208,7 @@ describe.each(['read', 'read.naive', 'cancel', 'cancel.naive'])('%s', (name) => 
   ])('knows without asking that what is no ID has no charge', async (id) => {
     fc.pre(!chargeId.safeParse(id).success);
     const send = watchAws();
-    expect(await call(name, { pathParameters: { id } as Record<string, string> })).toMatchObject({ status: 404 });
+    expect(await call(name, { pathParameters: { id } })).toMatchObject({ status: 404 });
     expect(send).not.toHaveBeenCalled();
     send.mockRestore();
   });
