@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { books, type ChargeRow } from '../../../clients/idempotent-apis/books.ts';
-import { untilFinal } from '../../../clients/idempotent-apis/cashier.ts';
+import { type Patience, untilFinal } from '../../../clients/idempotent-apis/cashier.ts';
 import { randomFrom } from '../../../engines/simulation/random.ts';
 import { type ChargeRequest, issuerSlowMs } from '../../../lambdas/idempotent-apis/domain.ts';
-import type { HttpReply, Measured, Proof, Property, Scale, Target } from '../../kit/proof.ts';
+import type { HttpReply, HttpRequest, Measured, Proof, Property, Scale, Target } from '../../kit/proof.ts';
 
 const properties: readonly Property<'naive' | 'wrapped' | 'improved'>[] = [
   {
@@ -121,7 +121,6 @@ async function measure(target: Target): Promise<Measured> {
   const http = target.http(output('ApiId'));
   const ledger = books(target.aws, { charges: output('ChargesTable'), payments: output('PaymentsTable') });
   const random = randomFrom(seed);
-  const patient = { random, lostShare: 0 };
 
   let orders = 0;
   const order = (method: 'invoice' | `tok_${string}`, email?: string): Order => {
@@ -137,48 +136,61 @@ async function measure(target: Target): Promise<Measured> {
       method === 'invoice' ? { ...common, method } : { ...common, method: 'card', card: method };
     return { key: randomUUID(), body };
   };
-  const post = (body: unknown, key?: string) =>
-    http({ method: 'POST', path: '/charges', headers: key === undefined ? {} : { 'Idempotency-Key': key }, body });
-  const charge = ({ key, body }: Order, patience: Parameters<typeof untilFinal>[1] = patient) =>
-    untilFinal(() => post(body, key), patience);
+  const ask = (request: HttpRequest, patience: Partial<Patience> = {}) =>
+    untilFinal(() => http(request), { random, lostShare: 0, ...patience });
+  const charge = ({ key, body }: Partial<Order>, patience: Partial<Patience> = {}) =>
+    ask(
+      { method: 'POST', path: '/charges', headers: key === undefined ? {} : { 'Idempotency-Key': key }, body },
+      patience,
+    );
+
+  const burst = [order('invoice'), order('tok_visa')];
+  const deleted = [order('invoice'), order('tok_visa')];
+  const email = 'shared@example.com';
+  const undisturbed = async () => {
+    const atOnce = duplicatesAtOnce[scale];
+    target.say(`requests without a key, then ${atOnce} duplicates at once`);
+    // The first ones start the processes, so that the duplicates run at the same time.
+    await inParallel(atOnce, () => ask({ method: 'POST', path: '/charges', body: {} }));
+    const replies = await inParallel(atOnce, () => charge(burst[0]!));
+    // The network would need as many processes again.
+    const byCard = await inParallel(requestsAtOnce, () => charge(burst[1]!));
+    const misused = await inParallel(5, (index) => {
+      const { key, body } = burst[index % burst.length]!;
+      return Promise.all([
+        charge({ key, body: { ...body, amount: body.amount + 1 } }),
+        charge({ body: order('invoice').body }),
+      ]);
+    });
+
+    target.say('customers who share an email, charges that are read, charges that are deleted three times');
+    await inParallel(requestsAtOnce, () => charge(order('invoice', email)));
+    const read = [idOf(replies[0]!), idOf(byCard[0]!), `ch_${randomUUID()}`];
+    const before = rowsOf(await ledger.charges());
+    await pMap([...read, ...read, ...read], (id) => ask({ method: 'GET', path: `/charges/${id}` }), {
+      concurrency: requestsAtOnce,
+    });
+    const after = rowsOf(await ledger.charges());
+    for (const each of deleted) {
+      const path = `/charges/${idOf(await charge(each))}`;
+      await inParallel(2, () => ask({ method: 'DELETE', path }));
+      await ask({ method: 'DELETE', path });
+    }
+    return {
+      notRefused: misused.flat().filter(({ status }) => status !== 400 && status !== 422).length,
+      changed: read.filter((id) => before.get(id) !== after.get(id)).length,
+    };
+  };
 
   target.say('orders whose card network is slower than the function and its lock');
   const slowSinceMs = Date.now();
   const slow = Array.from({ length: slowOrders }, () => order('tok_slow_visa'));
   const unlucky = Array.from({ length: slowOrders }, () => order('tok_slow_down'));
-  const slowReplies = Promise.all([...slow, ...unlucky].map((each) => charge(each)));
-
-  const atOnce = duplicatesAtOnce[scale];
-  target.say(`requests without a key, then ${atOnce} duplicates at once`);
-  // The first ones start the processes, so that the duplicates run at the same time.
-  await inParallel(atOnce, () => untilFinal(() => post({}), patient));
-  const burst = [order('invoice'), order('tok_visa')];
-  const duplicates: (readonly HttpReply[])[] = [];
-  // The network would need as many processes again.
-  for (const [each, times] of [
-    [burst[0]!, atOnce],
-    [burst[1]!, requestsAtOnce],
-  ] as const)
-    duplicates.push(await inParallel(times, () => charge(each)));
-  const misused = await inParallel(5, (index) => {
-    const { key, body } = burst[index % burst.length]!;
-    return Promise.all([post({ ...body, amount: body.amount + 1 }, key), post(order('invoice').body)]);
-  });
-
-  target.say('customers who share an email, charges that are read, charges that are deleted three times');
-  const email = 'shared@example.com';
-  await inParallel(requestsAtOnce, () => charge(order('invoice', email)));
-  const read = [...duplicates.map(([reply]) => idOf(reply!)), `ch_${randomUUID()}`];
-  const beforeGet = rowsOf(await ledger.charges());
-  await Promise.all(read.flatMap((id) => [1, 2, 3].map(() => http({ method: 'GET', path: `/charges/${id}` }))));
-  const afterGet = rowsOf(await ledger.charges());
-  const deleted = [order('invoice'), order('tok_visa')];
-  for (const each of deleted) {
-    const path = `/charges/${idOf(await charge(each))}`;
-    await inParallel(2, () => http({ method: 'DELETE', path }));
-    await http({ method: 'DELETE', path });
-  }
-  const unluckyReplies = (await slowReplies).slice(slowOrders);
+  const [{ notRefused, changed }, unluckyReplies] = await Promise.all([
+    undisturbed(),
+    Promise.all(unlucky.map((each) => charge(each))),
+    Promise.all(slow.map((each) => charge(each))),
+  ]);
 
   target.say('keys whose functions die and whose replies are lost');
   const times = faultTimes[scale];
@@ -193,7 +205,7 @@ async function measure(target: Target): Promise<Measured> {
   const requests = faulted.flatMap((each) => Array.from({ length: 1 + random.below(8) }, () => each));
   await pMap(
     requests,
-    (each) => charge(each, { random, lostShare: 0.1, onFinal: (reply) => answers.get(each.key)!.push(reply) }),
+    (each) => charge(each, { lostShare: 0.1, onFinal: (reply) => answers.get(each.key)!.push(reply) }),
     { concurrency: requestsAtOnce },
   );
   await target.faults.disarm();
@@ -216,10 +228,8 @@ async function measure(target: Target): Promise<Measured> {
 
   return {
     'charges per key under parallel duplicates': perKey(burst.map(chargesOf)),
-    'requests without a key, or with another payload under it, that are not refused': misused
-      .flat()
-      .filter(({ status }) => status !== 400 && status !== 422).length,
-    'items that GET changes': read.filter((id) => beforeGet.get(id) !== afterGet.get(id)).length,
+    'requests without a key, or with another payload under it, that are not refused': notRefused,
+    'items that GET changes': changed,
     'refunds of a charge that is deleted three times': perKey(deletions),
     'charges per key under crashes and lost replies': perKey(faulted.map(chargesOf)),
     'replies to retries that differ from the first one': [...answers.values()].reduce(
