@@ -19,15 +19,15 @@ export interface Patience {
   readonly onFinal?: (reply: Reply) => void;
 }
 
-const giveUpMs = 120_000;
+const giveUpMs = 300_000;
 const firstDelayMs = 50;
-const delayMaxMs = 1_000;
+const delayMaxMs = 5_000;
 
 /**
  * What a client does that must not charge twice and must know how it ended: sends the same request, with the same key,
  * until it has a final reply. Waits as long as Retry-After says, otherwise with full jitter.
  *
- * @throws {Error} when there is no final reply for two minutes.
+ * @throws {Error} when there is no final reply for five minutes.
  */
 export async function untilFinal(send: Send, { random, lostShare, onFinal }: Patience): Promise<Reply> {
   const deadlineMs = Date.now() + giveUpMs;

@@ -70,7 +70,7 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
       without: 'the condition that the key is free',
       edits: edit('store.ts', 'OR expiresAt <= :now', 'OR expiresAt <> :now'),
       // Nothing under a key is ever found then.
-      also: [crashes, replies, misused, slower],
+      also: [crashes, replies, misused, slower, afterRefusal],
     },
   ],
   'hash, role, stored headers, the network’s key': [
