@@ -99,8 +99,8 @@ const faultedKeys = { small: 24, default: 40, full: 500 } as const satisfies Rec
 const faultTimes = { small: 2, default: 3, full: 25 } as const satisfies Record<Scale, number>;
 const callsMax = 6;
 
-/** A process each, of three variants at once. */
 const duplicatesAtOnce = { small: 10, default: 50, full: 50 } as const satisfies Record<Scale, number>;
+/** A process each, of three variants at once. */
 const requestsAtOnce = 8;
 const slowOrders = 2;
 /** After this the network has done whatever it was still doing: nothing else tells. */
@@ -147,7 +147,7 @@ async function measure(target: Target): Promise<Measured> {
   const burst = [order('invoice'), order('tok_visa')];
   const deleted = [order('invoice'), order('tok_visa')];
   const email = 'shared@example.com';
-  const undisturbed = async () => {
+  const duplicates = await inTurn(async () => {
     const atOnce = duplicatesAtOnce[scale];
     target.say(`requests without a key, then ${atOnce} duplicates at once`);
     // The first ones start the processes, so that the duplicates run at the same time.
@@ -155,6 +155,9 @@ async function measure(target: Target): Promise<Measured> {
     const replies = await inParallel(atOnce, () => charge(burst[0]!));
     // The network would need as many processes again.
     const byCard = await inParallel(requestsAtOnce, () => charge(burst[1]!));
+    return [replies[0]!, byCard[0]!];
+  });
+  const undisturbed = async () => {
     const misused = await inParallel(5, (index) => {
       const { key, body } = burst[index % burst.length]!;
       return Promise.all([
@@ -165,7 +168,7 @@ async function measure(target: Target): Promise<Measured> {
 
     target.say('customers who share an email, charges that are read, charges that are deleted three times');
     await inParallel(requestsAtOnce, () => charge(order('invoice', email)));
-    const read = [idOf(replies[0]!), idOf(byCard[0]!), `ch_${randomUUID()}`];
+    const read = [...duplicates.map(idOf), `ch_${randomUUID()}`];
     const before = rowsOf(await ledger.charges());
     await pMap([...read, ...read, ...read], (id) => ask({ method: 'GET', path: `/charges/${id}` }), {
       concurrency: requestsAtOnce,
@@ -242,6 +245,15 @@ async function measure(target: Target): Promise<Measured> {
       ({ body: { orderId } }, index) => unluckyReplies[index]!.status !== 201 && payments.has(orderId),
     ).length,
   };
+}
+
+let lastTurn: Promise<unknown> = Promise.resolve();
+/** One variant after the other: an emulator has a process for each of the duplicates, and stalls at as many as all would need. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const mine = lastTurn.then(work);
+  // Who comes next goes on, whatever became of this one.
+  lastTurn = mine.catch(() => {});
+  return mine;
 }
 
 function inParallel<T>(times: number, of: (index: number) => Promise<T>): Promise<readonly T[]> {
