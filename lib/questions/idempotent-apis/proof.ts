@@ -103,6 +103,7 @@ const duplicatesAtOnce = { small: 10, default: 50, full: 50 } as const satisfies
 /** A process each, of three variants at once. */
 const requestsAtOnce = 8;
 const slowOrders = 2;
+const sharedEmails = 5;
 /** After this the network has done whatever it was still doing: nothing else tells. */
 const networkQuietMs = issuerSlowMs + 3_000;
 
@@ -146,7 +147,7 @@ async function measure(target: Target): Promise<Measured> {
 
   const burst = [order('invoice'), order('tok_visa')];
   const deleted = [order('invoice'), order('tok_visa')];
-  const email = 'shared@example.com';
+  const emails = Array.from({ length: sharedEmails }, (_, index) => `shared-${index}@example.com`);
   const duplicates = await inTurn(async () => {
     const atOnce = duplicatesAtOnce[scale];
     target.say(`requests without a key, then ${atOnce} duplicates at once`);
@@ -167,7 +168,7 @@ async function measure(target: Target): Promise<Measured> {
     });
 
     target.say('customers who share an email, charges that are read, charges that are deleted three times');
-    await inParallel(requestsAtOnce, () => charge(order('invoice', email)));
+    for (const email of emails) await inParallel(requestsAtOnce, () => charge(order('invoice', email)));
     const read = [...duplicates.map(idOf), `ch_${randomUUID()}`];
     const before = rowsOf(await ledger.charges());
     await pMap([...read, ...read, ...read], (id) => ask({ method: 'GET', path: `/charges/${id}` }), {
@@ -223,7 +224,9 @@ async function measure(target: Target): Promise<Measured> {
     const theirs = method === 'card' ? (payments.get(orderId) ?? 0) : ours;
     return Math.min(ours, theirs) === 0 ? 0 : Math.max(ours, theirs);
   };
-  const sharing = [...charges.values()].flat().filter((row) => row.email === email);
+  const rows = [...charges.values()].flat();
+  const customersOf = (email: string): number =>
+    new Set(rows.filter((row) => row.email === email).map(({ customerId }) => customerId)).size;
   const deletions = deleted.map(
     ({ body: { orderId } }) =>
       refunds.get(orderId) ?? (charges.get(orderId) ?? []).reduce((sum, row) => sum + row.refunds, 0),
@@ -239,7 +242,7 @@ async function measure(target: Target): Promise<Measured> {
       (sum, replies) => sum + differing(replies),
       0,
     ),
-    'customers who share an email after they came at once': new Set(sharing.map(({ customerId }) => customerId)).size,
+    'customers who share an email after they came at once': perKey(emails.map(customersOf)),
     'charges per key when the card network is slower than the lock': perKey(slow.map(chargesOf)),
     'cards charged after a reply that says they were not': unlucky.filter(
       ({ body: { orderId } }, index) => unluckyReplies[index]!.status !== 201 && payments.has(orderId),
