@@ -49,3 +49,20 @@ function isFinal({ status, headers }: Reply): boolean {
   if (status < 500) return true;
   return status !== 500 && headers['content-type'] === 'application/problem+json';
 }
+
+/** Lets so many pieces of work run at once, the others in the order of their coming. */
+export function atMost(limit: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (running < limit) running += 1;
+    else await new Promise<void>((goOn) => waiting.push(goOn));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}
