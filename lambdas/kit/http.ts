@@ -69,6 +69,7 @@ export class Problem extends Error {
 
 const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  402: 'Payment Required',
   404: 'Not Found',
   409: 'Conflict',
   413: 'Content Too Large',
@@ -76,6 +77,7 @@ const titles: Readonly<Record<number, string>> = {
   422: 'Unprocessable Content',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
+  502: 'Bad Gateway',
   503: 'Service Unavailable',
 };
 

@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from 'node:util';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect, it } from 'vitest';
+import {
+  type Attempt,
+  canonical,
+  decide,
+  done,
+  firstClaim,
+  issuerAnswer,
+  leaseMs,
+  nextClaim,
+  rememberS,
+} from '../../lambdas/idempotent-apis/domain.ts';
+
+const first: Attempt = { key: 'k', payloadHash: 'h', owner: 'a', chargeId: 'ch_a' };
+const second: Attempt = { key: 'k', payloadHash: 'h', owner: 'b', chargeId: 'ch_b' };
+const reply = { status: 201, body: '{}' };
+const atMs = 1_800_000_000_000;
+
+describe('the canonical text', () => {
+  /** What JSON can say, at any order of members. */
+  const value = fc.jsonValue({ maxDepth: 3 });
+  const shuffledAgain = (one: unknown): unknown => {
+    if (one === null || typeof one !== 'object') return one;
+    if (Array.isArray(one)) return one.map(shuffledAgain);
+    return Object.fromEntries(
+      Object.entries(one)
+        .map(([name, member]) => [name, shuffledAgain(member)] as const)
+        .toReversed(),
+    );
+  };
+  const plain = (one: unknown): unknown => JSON.parse(JSON.stringify(one)) as unknown;
+
+  test.prop([value])('is the same in whatever order the members came', (one) => {
+    expect(canonical(shuffledAgain(one))).toBe(canonical(one));
+  });
+
+  test.prop([value, value])('is the same for two values only if they are equal', (one, other) => {
+    expect(canonical(one) === canonical(other)).toBe(isDeepStrictEqual(plain(one), plain(other)));
+  });
+
+  it('sorts by code units, at every depth, and keeps the order of lists', () => {
+    expect(canonical({ b: [{ d: 1, c: 'é' }, 2], a: null, B: true })).toBe(
+      '{"B":true,"a":null,"b":[{"c":"é","d":1},2]}',
+    );
+  });
+});
+
+describe('an attempt', () => {
+  const running = firstClaim(first, atMs);
+  const settled = done(running, reply);
+
+  it('starts when nobody has the key', () => {
+    expect(decide(undefined, first, atMs)).toEqual({ do: 'start' });
+  });
+
+  it('waits for an owner whose lease is not over, to the millisecond', () => {
+    expect(decide(running, second, atMs + leaseMs - 1)).toEqual({ do: 'wait' });
+    expect(decide(running, second, atMs + leaseMs)).toEqual({ do: 'take over', claim: running });
+  });
+
+  it('replays a reply, and answers with its own whose write it did not hear of', () => {
+    expect(decide(settled, second, atMs)).toEqual({ do: 'replay', reply });
+    expect(decide(settled, first, atMs)).toEqual({ do: 'answer', reply });
+    expect(decide(running, first, atMs + 2 * leaseMs)).toEqual({ do: 'go on', claim: running });
+  });
+
+  it.each([running, settled])('refuses another payload, whether it is done or not', (found) => {
+    expect(decide(found, { ...second, payloadHash: 'other' }, atMs)).toEqual({
+      do: 'refuse',
+      because: 'payload differs',
+    });
+  });
+
+  it.each([running, settled])(
+    'finds a key in use a second before its day is over, and free a second after',
+    (found) => {
+      const endMs = atMs + rememberS * 1000;
+      expect(decide(found, { ...second, payloadHash: 'other' }, endMs - 1000).do).toBe('refuse');
+      expect(decide(found, second, endMs - 1000).do).not.toBe('start');
+      expect(decide(found, { ...second, payloadHash: 'other' }, endMs + 1000)).toEqual({ do: 'start' });
+    },
+  );
+
+  test.prop([fc.integer({ min: atMs, max: atMs + 10_000 })])('is remembered for a day at least', (nowMs) => {
+    const record = firstClaim(first, nowMs);
+    expect(decide(record, second, nowMs + rememberS * 1000 - 1).do).not.toBe('start');
+    expect(decide(record, second, nowMs + rememberS * 1000 + 1000).do).toBe('start');
+  });
+
+  it('that takes over has a higher token and a lease of its own, for the same charge', () => {
+    expect(nextClaim(running, second, atMs + leaseMs)).toEqual({
+      ...running,
+      owner: 'b',
+      fencingToken: 2,
+      leaseUntilMs: atMs + 2 * leaseMs,
+    });
+  });
+});
+
+describe('a test card', () => {
+  it.each([
+    ['tok_visa', 1, 'visa'],
+    ['tok_declined', 9, 'declined'],
+    ['tok_slow_down', 1, 'slow'],
+    ['tok_slow_down', 2, 'down'],
+    ['tok_slow_down', 3, 'down'],
+    ['tok_1f3a', 1, 'visa'],
+    ['tok__', 1, 'visa'],
+  ])('%s at call %d is %s', (card, nth, issuer) => {
+    expect(issuerAnswer(card, nth)).toBe(issuer);
+  });
+});

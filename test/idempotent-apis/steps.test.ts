@@ -1,0 +1,343 @@
+import { describe, expect, it } from 'vitest';
+import { randomFrom, type Random } from '../../engines/simulation/random.ts';
+import { type ChargeRequest, leaseMs, rememberS } from '../../lambdas/idempotent-apis/domain.ts';
+import { cancel } from '../../lambdas/idempotent-apis/steps.ts';
+import type { Reply } from '../../lambdas/kit/http.ts';
+import {
+  type Bug,
+  byCard,
+  type CrashPoint,
+  emptyWorld,
+  invoice,
+  isFinal,
+  Killed,
+  mortal,
+  newId,
+  processOf,
+  shuffling,
+  storesOf,
+  textOf,
+  through,
+  type World,
+} from './fakes.ts';
+import { raceForLease } from './lease.ts';
+
+const seed = Number(process.env['DESIGNS_SEED'] ?? 1);
+const atMs = 1_800_000_000_000;
+
+function chargesOf(world: World, { orderId }: ChargeRequest): number {
+  return [...world.charges.values()].filter((row) => row.orderId === orderId).length;
+}
+
+function paymentsOf(world: World, { orderId }: ChargeRequest): number {
+  return [...world.payments.values()].filter((row) => row.orderId === orderId && row.outcome === 'charged').length;
+}
+
+describe('a charge', () => {
+  const world = emptyWorld();
+  const { post } = processOf({ stores: storesOf(world), clock: () => atMs });
+
+  it.each([
+    ['an invoice', invoice()],
+    ['a card', byCard()],
+  ])('of %s is made once, and its reply repeated with a mark', async (_, body) => {
+    const reply = await post(`key of ${body.orderId}`, body);
+    expect(reply).toMatchObject({ status: 201, headers: { location: expect.stringMatching(/^\/charges\/ch_/) } });
+    expect(JSON.parse(reply.body)).toMatchObject({ orderId: body.orderId, amount: body.amount, state: 'charged' });
+    expect(reply.headers).not.toHaveProperty('idempotency-replayed');
+    const again = await post(`key of ${body.orderId}`, body);
+    expect(again).toEqual({ ...reply, headers: { ...reply.headers, 'idempotency-replayed': 'true' } });
+    expect([chargesOf(world, body), paymentsOf(world, body)]).toEqual([1, body.method === 'card' ? 1 : 0]);
+  });
+
+  it.each([
+    ['tok_declined', 402, 'declined'],
+    ['tok_down', 502, 'nothing was charged'],
+  ])('by %s is answered with %d, then and ever after', async (card, status, detail) => {
+    const body = byCard(card);
+    const reply = await post(`key of ${body.orderId}`, body);
+    expect(reply.status).toBe(status);
+    expect(JSON.parse(reply.body)).toMatchObject({ status, detail: expect.stringContaining(detail) });
+    const again = await post(`key of ${body.orderId}`, body);
+    expect(textOf(again)).toBe(textOf(reply));
+    expect(again.headers).toHaveProperty('idempotency-replayed', 'true');
+    expect(chargesOf(world, body) + paymentsOf(world, body)).toBe(0);
+  });
+
+  it('under a key that was used with another payload is refused, and changes nothing', async () => {
+    for (const body of [invoice(), byCard()]) {
+      const key = `key of ${body.orderId}`;
+      const reply = await post(key, body);
+      for (const other of [{ ...body, amount: body.amount + 1 }, invoice(), byCard()])
+        expect(await post(key, other)).toMatchObject({ status: 422 });
+      expect(textOf(await post(key, body))).toBe(textOf(reply));
+      expect(chargesOf(world, body)).toBe(1);
+    }
+  });
+
+  it('is the same whatever the order of its payload’s members', async () => {
+    const body = invoice();
+    const reply = await post('a key for any order', body);
+    const turned = Object.fromEntries(Object.entries(body).toReversed()) as unknown as ChargeRequest;
+    expect(textOf(await post('a key for any order', turned))).toBe(textOf(reply));
+  });
+
+  it.each([invoice, () => byCard()])(
+    'of an email that another customer has is refused, with one reply',
+    async (make) => {
+      const [mine, theirs] = [make(), make()].map((body) => ({ ...body, email: `shared-${make.name}@example.com` }));
+      await post(`mine ${mine!.orderId}`, mine!);
+      const key = `theirs ${theirs!.orderId}`;
+      const reply = await post(key, theirs!);
+      expect(reply.status).toBe(409);
+      expect(isFinal(reply)).toBe(true);
+      const again = await post(key, theirs!);
+      expect(textOf(again)).toBe(textOf(reply));
+      expect(again.headers).toHaveProperty('idempotency-replayed', 'true');
+      expect(chargesOf(world, theirs!) + paymentsOf(world, theirs!)).toBe(0);
+      // The same customer may come back.
+      expect(await post(`again ${mine!.orderId}`, { ...mine!, orderId: 'another' })).toMatchObject({ status: 201 });
+    },
+  );
+
+  it('whose transaction always meets others is 503, to come again', async () => {
+    const { effects } = processOf({ stores: storesOf(emptyWorld()), clock: () => atMs });
+    const ledger = { ...effects.ledger, charge: async () => ({ written: false, because: 'contention' }) as const };
+    const { charge } = await import('../../lambdas/idempotent-apis/steps.ts');
+    await expect(charge('a key that is contended', invoice(), { ...effects, ledger })).rejects.toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1' },
+    });
+  });
+});
+
+describe('a key', () => {
+  it.each([
+    ['an invoice', invoice()],
+    ['a card', byCard()],
+  ])('of %s is remembered for 24 hours: a second less replays, a second more charges anew', async (_, body) => {
+    const world = emptyWorld();
+    let nowMs = atMs;
+    const { post } = processOf({ stores: storesOf(world), clock: () => nowMs });
+    const reply = await post('a key of a day', body);
+    nowMs = atMs + (rememberS - 1) * 1000;
+    expect(textOf(await post('a key of a day', body))).toBe(textOf(reply));
+    expect(await post('a key of a day', { ...body, amount: 1 })).toMatchObject({ status: 422 });
+    nowMs = atMs + (rememberS + 1) * 1000;
+    const anew = await post('a key of a day', body);
+    expect(anew.status).toBe(201);
+    expect(textOf(anew)).not.toBe(textOf(reply));
+    expect(chargesOf(world, body)).toBe(2);
+  });
+
+  it('would stay used until TTL deletes it if the store’s condition did not look at its end', async () => {
+    let nowMs = atMs;
+    const { post } = processOf({ stores: storesOf(emptyWorld(), 'expiry is left to TTL'), clock: () => nowMs });
+    const body = invoice();
+    await post('the key', body);
+    nowMs += (rememberS + 1) * 1000;
+    expect(await post('the key', body)).toMatchObject({ status: 409 });
+  });
+
+  it('that is still running is 409 with Retry-After until its lease ends, to the millisecond', async () => {
+    const world = emptyWorld();
+    const body = byCard();
+    const key = 'a key that is running';
+    const dying = processOf({
+      stores: storesOf(world),
+      clock: () => atMs,
+      wire: mortal({ at: 'network.ask', when: 'before' }).wire,
+    });
+    await expect(dying.post(key, body)).rejects.toThrow(Killed);
+    let nowMs = atMs + leaseMs - 1;
+    const { post } = processOf({ stores: storesOf(world), clock: () => nowMs });
+    expect(await post(key, body)).toMatchObject({ status: 409, headers: { 'retry-after': '1' } });
+    expect(await post(key, { ...body, amount: 1 })).toMatchObject({ status: 422 });
+    nowMs += 1;
+    expect(await post(key, body)).toMatchObject({ status: 201 });
+  });
+});
+
+/** R3: each way through the code, and how it ends. */
+const ways: readonly (readonly [string, () => ChargeRequest, status: number])[] = [
+  ['an invoice', () => invoice(), 201],
+  ['a card', () => byCard(), 201],
+  ['a declined card', () => byCard('tok_declined'), 402],
+  ['an issuer that is down', () => byCard('tok_down'), 502],
+  ['an email that is taken', () => invoice({ email: 'taken@example.com' }), 409],
+  ['a card and an email that is taken', () => byCard('tok_visa', { email: 'taken@example.com' }), 409],
+];
+
+describe.each(ways)('a process that dies while it charges %s', (_, make, status) => {
+  const fresh = async () => {
+    const world = emptyWorld();
+    const before = processOf({ stores: storesOf(world), clock: () => atMs });
+    await before.post('the key of who has the email', invoice({ email: 'taken@example.com' }));
+    return { world, body: make() };
+  };
+
+  /** Dies, at each of these points in turn, then asks until there is a final reply; each process after the last one's lease. */
+  const dieAt = async (points: readonly CrashPoint[]) => {
+    const { world, body } = await fresh();
+    let nowMs = atMs;
+    for (const point of points) {
+      const { post } = processOf({ stores: storesOf(world), clock: () => nowMs, wire: mortal(point).wire });
+      await post('the key', body).catch(() => {});
+      nowMs += leaseMs;
+    }
+    const { post } = processOf({ stores: storesOf(world), clock: () => nowMs });
+    const replies = [await post('the key', body), await post('the key', body)];
+    const charged = status === 201 ? 1 : 0;
+    expect(replies.map((reply) => reply.status)).toEqual([status, status]);
+    expect(textOf(replies[1]!)).toBe(textOf(replies[0]!));
+    expect([chargesOf(world, body), paymentsOf(world, body)]).toEqual([charged, body.method === 'card' ? charged : 0]);
+  };
+
+  it('before or after any call, leaves nothing that a retry does not finish, once', async () => {
+    const { world, body } = await fresh();
+    const { wire, passed } = mortal();
+    await processOf({ stores: storesOf(world), clock: () => atMs, wire }).post('the key', body);
+    expect(passed.length).toBeGreaterThan(0);
+    const points = passed.flatMap((at) => (['before', 'after'] as const).map((when) => ({ at, when })));
+    for (const point of points) await dieAt([point]);
+    // The second process may find what the first left, and die as well.
+    const later = [
+      ...points,
+      { at: 'ledger.takeOver', when: 'before' },
+      { at: 'ledger.takeOver', when: 'after' },
+    ] as const;
+    for (const point of points) for (const next of later) await dieAt([point, next]);
+  });
+});
+
+describe('a cancellation', () => {
+  it.each([invoice, () => byCard()])(
+    'refunds once, however often it is repeated and wherever it dies',
+    async (make) => {
+      const calls = ['charges.find', 'network.ask', 'charges.cancel'];
+      for (const at of calls)
+        for (const when of ['before', 'after'] as const) {
+          const world = emptyWorld();
+          const body = make();
+          const stores = storesOf(world);
+          const reply = await processOf({ stores, clock: () => atMs }).post('the key', body);
+          const { id } = JSON.parse(reply.body) as { id: string };
+          const run = (wire: Parameters<typeof through>[2]) => {
+            const { effects } = processOf({ stores, clock: () => atMs, wire });
+            return cancel(id, { charges: through('charges', stores.charges, wire), network: effects.network });
+          };
+          await run(mortal({ at, when }).wire).catch(() => {});
+          expect([await run(mortal().wire), await run(mortal().wire)]).toEqual([true, true]);
+          expect(world.charges.get(id)).toMatchObject({ state: 'cancelled', refunded: body.amount });
+          expect([...world.refunds.keys()]).toEqual(body.method === 'card' ? [id] : []);
+        }
+    },
+  );
+
+  it('of a charge that there is not is none', async () => {
+    const stores = storesOf(emptyWorld());
+    const { effects } = processOf({ stores, clock: () => atMs });
+    expect(await cancel('ch_none', { charges: stores.charges, network: effects.network })).toBe(false);
+  });
+});
+
+interface Outcome {
+  readonly world: World;
+  readonly orders: readonly { readonly body: ChargeRequest; readonly replies: readonly Reply[] }[];
+}
+
+/** R2: keys, each with one to eight duplicates at once, among deaths and lost replies. */
+async function duplicates(random: Random, keys: number, bug?: Bug): Promise<Outcome> {
+  const world = emptyWorld();
+  const stores = storesOf(world, bug);
+  const orders = [];
+  for (let n = 0; n < keys; n += 1) {
+    let nowMs = atMs + n * 10 * leaseMs;
+    const body = random.share(0.5) ? invoice() : byCard();
+    const replies: Reply[] = [];
+    const client = async (): Promise<void> => {
+      for (;;) {
+        const lost = shuffling(random, 0.1);
+        const point = random.share(0.3)
+          ? ({
+              at: ['ledger.charge', 'ledger.claim', 'network.ask', 'ledger.settle'][random.below(4)]!,
+              when: random.share(0.5) ? 'before' : 'after',
+            } as const)
+          : undefined;
+        const { wire } = mortal(point);
+        const { post } = processOf({
+          stores,
+          clock: () => nowMs,
+          wire: (call, commit) => wire(call, () => lost(call, commit)),
+        });
+        const reply = await post(`key ${n}`, body).catch(() => undefined);
+        if (reply !== undefined && isFinal(reply)) {
+          replies.push(reply);
+          if (!random.share(0.2)) return;
+        }
+        nowMs += random.below(leaseMs);
+      }
+    };
+    await Promise.all(Array.from({ length: 1 + random.below(8) }, client));
+    orders.push({ body, replies });
+  }
+  return { world, orders };
+}
+
+function wrongs({ world, orders }: Outcome): number {
+  return orders.filter(({ body, replies }) => {
+    const theirs = body.method === 'card' ? paymentsOf(world, body) : 1;
+    const isOnce = chargesOf(world, body) === 1 && theirs === 1;
+    const originals = replies.filter(({ headers }) => headers?.['idempotency-replayed'] === undefined);
+    return !isOnce || originals.length > 1 || new Set(replies.map(textOf)).size !== 1;
+  }).length;
+}
+
+describe(`500 keys with duplicates, deaths and lost replies (seed ${seed})`, () => {
+  it('have one charge and one reply each', async () => {
+    const outcome = await duplicates(randomFrom(seed), 500);
+    expect(outcome.orders.flatMap(({ replies }) => replies).length).toBeGreaterThan(2000);
+    expect(wrongs(outcome)).toBe(0);
+  });
+
+  it.each(['a key is claimed without a condition', 'the charge is written after the transaction'] as const)(
+    'and a store with this bug is found out: %s',
+    async (bug) => {
+      expect(wrongs(await duplicates(randomFrom(seed), 100, bug))).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe(`an owner that is paused until its lease is over (seeds ${seed} to ${seed + 199})`, () => {
+  const run = async (bug?: Bug) => {
+    const races = [];
+    for (let n = 0; n < 200; n += 1) {
+      const world = emptyWorld();
+      races.push(await raceForLease(randomFrom(seed + n), storesOf(world, bug)));
+    }
+    return races;
+  };
+
+  it('is refused in 200 interleavings, wherever it was paused: one charge, one reply', async () => {
+    const races = await run();
+    expect(races.flatMap(({ wrong }) => wrong)).toEqual([]);
+    // It means something only if owners were overtaken, at every kind of call.
+    expect(races.filter(({ overtaken }) => overtaken).length).toBeGreaterThan(100);
+    expect(new Set(races.map(({ pausedAt }) => pausedAt)).size).toBeGreaterThan(4);
+  });
+
+  it.each(['tokens are not compared', 'anybody settles'] as const)(
+    'wins now and then without fencing: %s',
+    async (bug) => {
+      const wrong = (await run(bug)).flatMap((race) => race.wrong);
+      expect(wrong.length).toBeGreaterThan(0);
+    },
+  );
+
+  it('and another customer gets the email now and then when nobody asks', async () => {
+    const world = emptyWorld();
+    const { post } = processOf({ stores: storesOf(world, 'the email is not asked'), clock: () => atMs });
+    for (const key of [newId(), newId()]) await post(key, invoice({ email: 'shared@example.com' }));
+    expect(new Set([...world.charges.values()].map(({ customerId }) => customerId)).size).toBe(2);
+  });
+});

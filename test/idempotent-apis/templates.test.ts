@@ -1,0 +1,27 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { leaseMs } from '../../lambdas/idempotent-apis/domain.ts';
+import type { Template } from '../../lib/kit/proof.ts';
+import { question } from '../../lib/questions/idempotent-apis/question.ts';
+import { synthesise } from '../../tools/diff/synthesise.ts';
+
+describe('the improved stack', () => {
+  let template: Template;
+  beforeAll(async () => {
+    template = (await synthesise({ slug: question.slug, variant: 'improved' })).stacks['main']!.template;
+  }, 60_000);
+
+  const propertiesOf = (idStart: string) =>
+    Object.entries(template.Resources).find(([id]) => id.startsWith(idStart))![1].Properties!;
+
+  it('ends the function that charges before the lease of its claim ends', () => {
+    expect((propertiesOf('ChargeFunction')['Timeout'] as number) * 1000).toBeLessThan(leaseMs);
+  });
+
+  it('deletes keys by the attribute that the conditions compare', () => {
+    expect(propertiesOf('Keys')['TimeToLiveSpecification']).toEqual({ AttributeName: 'expiresAt', Enabled: true });
+  });
+
+  it('has no role but the writers’ that may write', () => {
+    expect(JSON.stringify(propertiesOf('ReadRoleDefaultPolicy'))).not.toMatch(/Put|Update|Delete|Invoke/);
+  });
+});
