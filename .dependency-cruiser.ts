@@ -72,9 +72,9 @@ export const forbidden: readonly IForbiddenRuleType[] = [
     to: { path: '^lambdas/kit/', dependencyTypesNot: ['type-only'] },
   },
   mayImport(
-    "a store imports the SDK and its question's domain",
+    "a store imports the SDK, its question's domain and engines",
     '^lambdas/(?!kit/)([^/]+)/store\\.ts$',
-    [sdk, '^lambdas/$1/(domain|env)\\.ts$', '^lambdas/kit/'],
+    [sdk, '^lambdas/$1/(domain|env)\\.ts$', '^lambdas/kit/', '^engines/'],
     'store.ts holds the effects on AWS: move the rest to domain.ts or to the handler',
   ),
   mayImport(

@@ -17,7 +17,7 @@ const planted: Readonly<Record<string, readonly [file: string, source: string]>>
   'pure code loads nothing of Node': ['engines/flow/read.ts', `import 'node:fs';`],
   'a domain decides and imports engines only': ['lambdas/one/domain.ts', `import '@aws-sdk/client-s3';`],
   "a domain takes the kit's types only": ['lambdas/two/domain.ts', `import '../kit/clock.ts';`],
-  "a store imports the SDK and its question's domain": ['lambdas/one/store.ts', `import 'zod';`],
+  "a store imports the SDK, its question's domain and engines": ['lambdas/one/store.ts', `import 'zod';`],
   'an env names variables only': ['lambdas/one/env.ts', `import '@aws-sdk/client-s3';`],
   'an input is parsed, not acted on': ['lambdas/one/input.ts', `import './store.ts';`],
   'steps are told their effects': ['lambdas/one/steps.ts', `import './env.ts';`],
