@@ -3,6 +3,7 @@ import type { Scale } from '../../lib/kit/proof.ts';
 import { proof } from '../../lib/questions/banking-consistency/proof.ts';
 import { question } from '../../lib/questions/banking-consistency/question.ts';
 import type { EditableTemplate } from '../../tools/deploy/deploy.ts';
+import { firedText } from '../tools/prove/fired.ts';
 import { prove, type ProofResult, type ProveOptions } from '../../tools/prove/prove.ts';
 
 const aws = inject('aws');
@@ -34,11 +35,11 @@ describe.each(seeds)(`the proof of ${question.slug} (seed %d, scale ${scale})`, 
   });
 
   it('injected the faults that it claims to survive', () => {
-    const fired = result.faults['improved']!.join('\n');
+    const fired = firedText(result.faults['improved']);
     for (const kind of ['crash-after', 'lose-reply', 'fail'])
       expect(fired).toMatch(new RegExp(`Transfer: ${kind} TransactWriteItems`));
     expect(fired).toMatch(/Archiver: crash-after PutObject/);
-    expect(result.faults['naive']!.join('\n')).toMatch(/Transfer: crash-after UpdateItem/);
+    expect(firedText(result.faults['naive'])).toMatch(/Transfer: crash-after UpdateItem/);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Scale } from '../../lib/kit/proof.ts';
 import { proof } from '../../lib/questions/consistency-choice/proof.ts';
 import { question } from '../../lib/questions/consistency-choice/question.ts';
 import type { EditableTemplate } from '../../tools/deploy/deploy.ts';
+import { firedText } from '../tools/prove/fired.ts';
 import { prove, type ProofResult, type ProveOptions } from '../../tools/prove/prove.ts';
 
 const aws = inject('aws');
@@ -32,7 +33,7 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
   });
 
   it('injected the faults that it claims to survive', () => {
-    const [naive, improved] = [result.faults['naive']!.join('\n'), result.faults['improved']!.join('\n')];
+    const [naive, improved] = [firedText(result.faults['naive']), firedText(result.faults['improved'])];
     expect(naive).toMatch(/Enter: crash-after PutItem/);
     expect(naive).toMatch(/Click: crash-after UpdateItem/);
     expect(naive).toMatch(/Click: lose-reply UpdateItem/);

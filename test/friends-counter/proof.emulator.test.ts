@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Scale } from '../../lib/kit/proof.ts';
 import { proof } from '../../lib/questions/friends-counter/proof.ts';
 import { question } from '../../lib/questions/friends-counter/question.ts';
+import { firedText } from '../tools/prove/fired.ts';
 import { prove, type ProofResult, type ProveOptions } from '../../tools/prove/prove.ts';
 
 const aws = inject('aws');
@@ -32,12 +33,12 @@ describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
   });
 
   it('injected the faults that it claims to survive', () => {
-    const improved = result.faults['improved']!.join('\n');
+    const improved = firedText(result.faults['improved']);
     expect(improved).toMatch(/Relate: crash-after TransactWriteItems/);
     expect(improved).toMatch(/Relate: lose-reply TransactWriteItems/);
     expect(improved).toMatch(/Relate: fail TransactWriteItems/);
     expect(improved).toMatch(/Settle: crash-(before|after) TransactWriteItems/);
-    expect(result.faults['naive']!.join('\n')).toMatch(/Relate: crash-after PutItem/);
+    expect(firedText(result.faults['naive'])).toMatch(/Relate: crash-after PutItem/);
   });
 });
 

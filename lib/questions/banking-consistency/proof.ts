@@ -110,14 +110,19 @@ const sizes = {
 
 const archivedMaxMs = 60_000;
 
+/** What a conflict with another transaction is to either call. */
+const conflictOf = { TransactWriteItems: 'TransactionCanceledException', UpdateItem: 'TransactionConflictException' };
+
 /** At the calls of either design: a variant meets those that it makes. */
-const moverFaults: Parameters<Target['faults']['arm']>[1] = ['TransactWriteItems', 'UpdateItem'].flatMap((call) => [
-  { call, kind: 'crash-before', share: 0.01 },
-  { call, kind: 'crash-after', share: 0.03 },
-  { call, kind: 'lose-reply', share: 0.05 },
-  { call, kind: 'fail', error: 'TransactionConflictException', share: 0.03 },
-  { call, kind: 'fail', error: 'ThrottlingException', share: 0.03 },
-]);
+const moverFaults: Parameters<Target['faults']['arm']>[1] = (['TransactWriteItems', 'UpdateItem'] as const).flatMap(
+  (call) => [
+    { call, kind: 'crash-before', share: 0.01 },
+    { call, kind: 'crash-after', share: 0.03 },
+    { call, kind: 'lose-reply', share: 0.05 },
+    { call, kind: 'fail', error: conflictOf[call], share: 0.03 },
+    { call, kind: 'fail', error: 'ThrottlingException', share: 0.03 },
+  ],
+);
 
 const archiverFaults: Parameters<Target['faults']['arm']>[1] = [
   { call: 'PutObject', kind: 'crash-after', times: 1 },

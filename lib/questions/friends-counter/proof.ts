@@ -166,7 +166,7 @@ async function measure(target: Target): Promise<Measured> {
     { call: 'PutItem', kind: 'crash-after', nth: 1, times: 2 },
     { call: 'TransactWriteItems', kind: 'crash-after', share: 0.05 },
     { call: 'TransactWriteItems', kind: 'lose-reply', share: 0.05 },
-    { call: 'TransactWriteItems', kind: 'fail', error: 'TransactionConflictException', share: 0.05 },
+    { call: 'TransactWriteItems', kind: 'fail', error: 'TransactionCanceledException', share: 0.05 },
     { call: 'PutItem', kind: 'crash-after', nth: 1, share: 0.05 },
     { call: '*', kind: 'crash-before', share: 0.005 },
   ]);
@@ -182,7 +182,7 @@ async function measure(target: Target): Promise<Measured> {
     await target.faults.arm(settling, [
       { call: 'TransactWriteItems', kind: 'crash-after', nth: 1, times: 2 },
       { call: 'TransactWriteItems', kind: 'crash-before', nth: 1, times: 3 },
-      { call: 'TransactWriteItems', kind: 'fail', error: 'TransactionConflictException', share: 0.1 },
+      { call: 'TransactWriteItems', kind: 'fail', error: 'TransactionCanceledException', share: 0.1 },
     ]);
   }
   const [early, late] = [fans.slice(0, size.fans), fans.slice(size.fans)];
