@@ -8,6 +8,8 @@ import { LastLine } from './test/reporter.ts';
 export default defineConfig({
   test: {
     reporters: ['default', new LastLine()],
+    // All cores, where the default leaves one idle: half of an emulator test is waiting.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
