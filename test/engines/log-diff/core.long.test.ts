@@ -175,6 +175,8 @@ describe.each(Object.entries(cores))('A - B in %s', (_, CoreClass) => {
       '(?<! )',
       '.*',
       '[ x]*?',
+      'x+',
+      '.?',
       '^.*',
       '(?:^|.* )',
     );

@@ -9,6 +9,10 @@ describe('a number', () => {
     },
   );
 
+  it('keeps all digits of a fraction, without separators', () => {
+    expect(number(1234.56789)).toBe('1,234.56789');
+  });
+
   it('agrees with its noun', () => {
     expect([0, 1, 2000].map((value) => count(value, 'log'))).toEqual(['0 logs', '1 log', '2,000 logs']);
     expect(count(2, 'success', 'successes')).toBe('2 successes');
