@@ -88,6 +88,20 @@ export function teller(http: Http, random: Random) {
       );
     },
 
+    /** The entries of an account, of all its parts. */
+    async statement(accountId: string): Promise<readonly { readonly transferId: string }[]> {
+      const entries: { readonly transferId: string }[] = [];
+      for (let cursor: string | undefined = ''; cursor !== undefined;) {
+        const path = `/accounts/${accountId}/statement?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
+        const reply = await insist(async () => http({ method: 'GET', path }));
+        if (reply?.status !== 200) throw new Error(`no statement of ${accountId}: ${reply?.status} ${reply?.body}`);
+        const page = JSON.parse(reply.body) as { entries: readonly { readonly transferId: string }[]; next?: string };
+        entries.push(...page.entries);
+        cursor = page.next;
+      }
+      return entries;
+    },
+
     /** Several accounts at one moment, or so the bank says. */
     async look(accountIds: readonly string[]): Promise<readonly AccountView[]> {
       const invokedAt = performance.now();

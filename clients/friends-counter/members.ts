@@ -48,6 +48,7 @@ const batchMax = 25;
 const batchesAtOnce = 8;
 /** A worker that was killed is replaced in that time; a busy emulator needs it twice over. */
 const retryDelayMs = 50;
+const putsMax = 40;
 
 const methods = {
   befriend: ['PUT', 'friends'],
@@ -92,8 +93,27 @@ export function members(place: Place) {
     );
   }
 
+  /** PUTs until there is an answer, which is to be that it was done. */
+  async function put(path: string, body: unknown): Promise<void> {
+    let reply: Awaited<ReturnType<typeof http>> | undefined;
+    for (let attempts = 0; attempts < putsMax && (reply === undefined || reply.status >= 500); attempts += 1) {
+      if (attempts > 0) await sleep(retryDelayMs);
+      reply = await http({ method: 'PUT', path, body }).catch(() => undefined);
+    }
+    if (reply === undefined || reply.status >= 300)
+      throw new Error(`PUT of ${path} answered ${reply?.status ?? 'nothing'}: ${reply?.body}`);
+  }
+
   return {
     output,
+
+    async register(user: string, name: string): Promise<void> {
+      await put(`/users/${user}`, { name });
+    },
+
+    async publish(user: string, post: string, text: string): Promise<void> {
+      await put(`/users/${user}/posts/${post}`, { text });
+    },
 
     /** Users, not registered one by one. */
     registerAll: (users: readonly string[]) =>

@@ -4,6 +4,7 @@ import { readEnv } from '../kit/env.ts';
 import { api, parseBody, parsed } from '../kit/http.ts';
 import { chargeVariables } from './env.ts';
 import { chargeBody, idempotencyKey } from './input.ts';
+import { keyOf } from './domain.ts';
 import { charge } from './steps.ts';
 import { ledger, network } from './store.ts';
 
@@ -18,5 +19,5 @@ const effects = {
 /** `POST /charges`: one effect for each key, and one reply. */
 export const handler = api(async (request) => {
   const key = parsed(request.headers['idempotency-key'], idempotencyKey, 'the header Idempotency-Key');
-  return charge(key, parseBody(request, chargeBody), effects);
+  return charge(keyOf(request.caller, key), parseBody(request, chargeBody), effects);
 });

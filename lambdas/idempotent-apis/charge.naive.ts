@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { api, parseBody, parsed } from '../kit/http.ts';
-import { chargeOf, rememberS } from './domain.ts';
+import { chargeOf, keyOf, rememberS } from './domain.ts';
 import { chargeVariables } from './env.ts';
 import { chargeBody, idempotencyKey } from './input.ts';
 import { chargedReply, emailTaken, refusedReply, replayed } from './steps.ts';
@@ -15,7 +15,8 @@ const cards = network(env.networkFunction);
 /** `POST /charges`: looks the key up, then charges, then stores the reply. */
 export const handler = api(async (request) => {
   const header = request.headers['idempotency-key'];
-  const key = parsed(header, idempotencyKey.optional(), 'the header Idempotency-Key') ?? randomUUID();
+  const sent = parsed(header, idempotencyKey.optional(), 'the header Idempotency-Key') ?? randomUUID();
+  const key = keyOf(request.caller, sent);
   const payload = parseBody(request, chargeBody);
   const known = await writes.findReply(key);
   if (known) return replayed(known);

@@ -9,7 +9,7 @@ import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dyn
 import { bounded } from '../kit/clients.ts';
 import { readEnv } from '../kit/env.ts';
 import { api, parseBody, parsed, type Reply } from '../kit/http.ts';
-import { type ChargeRequest, chargeOf, rememberS } from './domain.ts';
+import { type ChargeRequest, chargeOf, keyOf, rememberS } from './domain.ts';
 import { chargeVariables } from './env.ts';
 import { chargeBody, idempotencyKey } from './input.ts';
 import { chargedReply, emailTaken, payloadDiffers, refusedReply, replayed, stillRunning } from './steps.ts';
@@ -56,7 +56,7 @@ export const handler = api(async (request, context) => {
   // By it, a key whose owner died is free again once that owner could not run any more.
   config.registerLambdaContext(context);
   try {
-    return await chargeOnce({ key, payload });
+    return await chargeOnce({ key: keyOf(request.caller, key), payload });
   } catch (error) {
     if (error instanceof IdempotencyAlreadyInProgressError) throw stillRunning();
     if (error instanceof IdempotencyValidationError) throw payloadDiffers();

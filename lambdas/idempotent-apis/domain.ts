@@ -12,6 +12,14 @@ export const leaseMs = 12_000;
 /** What the caller of a key that is still running is told to wait. */
 export const retryAfterS = 1;
 
+/**
+ * Under what a key's record lies: two callers who choose the same key are none of each other's business, and nobody is
+ * shown the reply to another. `caller` has no spaces.
+ */
+export function keyOf(caller: string, key: string): string {
+  return `${caller} ${key}`;
+}
+
 interface Purchase {
   /** The merchant's order: what a person would call the same purchase. */
   readonly orderId: string;

@@ -1,6 +1,11 @@
 import { isServerError, isThrottlingError, isTransientError } from '@smithy/core/retry';
 import type { MiddyfiedHandler } from '@middy/core';
-import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import type {
+  APIGatewayEventRequestContextIAMAuthorizer,
+  APIGatewayProxyEventV2,
+  APIGatewayProxyStructuredResultV2,
+  Context,
+} from 'aws-lambda';
 import { parse as parseJson } from 'secure-json-parse';
 import type { z } from 'zod';
 import { logger, run } from './run.ts';
@@ -9,6 +14,8 @@ import { logger, run } from './run.ts';
 export interface ApiRequest {
   /** `POST /charges`: method and path as the API's route has them. */
   readonly route: string;
+  /** ARN of the IAM user or role that signed, all sessions of a role as one; empty where nobody had to sign. */
+  readonly caller: string;
   /** Of the path, decoded. */
   readonly parameters: Readonly<Record<string, string | undefined>>;
   readonly query: Readonly<Record<string, string | undefined>>;
@@ -148,15 +155,30 @@ function problemOf(error: unknown): Problem {
 }
 
 function requestOf(event: APIGatewayProxyEventV2): ApiRequest {
-  const { routeKey, pathParameters, queryStringParameters, headers, body = '', isBase64Encoded } = event;
+  const {
+    requestContext,
+    routeKey,
+    pathParameters,
+    queryStringParameters,
+    headers,
+    body = '',
+    isBase64Encoded,
+  } = event;
   return {
     route: routeKey,
+    caller: callerOf(requestContext),
     // Absent where there are none, and null on some emulators.
     parameters: pathParameters ?? {},
     query: queryStringParameters ?? {},
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     body: isBase64Encoded ? Buffer.from(body, 'base64').toString() : body,
   };
+}
+
+/** A client that retries may have a new session of its role by then, and is the same caller. */
+function callerOf(context: APIGatewayProxyEventV2['requestContext'] | undefined): string {
+  const { authorizer } = (context ?? {}) as { authorizer?: Partial<APIGatewayEventRequestContextIAMAuthorizer> };
+  return (authorizer?.iam?.userArn ?? '').replace(/^(arn:[^:]+:sts::\d+:assumed-role\/[^/]+)\/.*$/, '$1');
 }
 
 function resultOf({ status, headers = {}, body }: Reply): APIGatewayProxyStructuredResultV2 {

@@ -145,6 +145,11 @@ export type Measured = Readonly<Record<string, number>>;
 
 export interface Proof<Variant extends string = 'naive' | 'improved'> {
   readonly properties: readonly Property<Variant>[];
+  /**
+   * Why a function is granted what the workload never makes it use, by variant and `Function action`, such as
+   * `Plan s3:GetObject`. Every other grant must be used: whatever the workload leaves out is a risk without a use.
+   */
+  readonly unusedGrants?: Readonly<Partial<Record<Variant, Readonly<Record<string, string>>>>>;
   /** Drives the one workload against the target and measures every property. Must not branch on the variant's name. */
   measure(target: Target): Promise<Measured>;
 }

@@ -1,61 +1,8 @@
-import { beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Scale } from '../../lib/kit/proof.ts';
+import { expect, it } from 'vitest';
 import { proof } from '../../lib/questions/friends-counter/proof.ts';
 import { question } from '../../lib/questions/friends-counter/question.ts';
-import { firedText } from '../tools/prove/fired.ts';
-import { prove, type ProofResult, type ProveOptions } from '../../tools/prove/prove.ts';
-
-const aws = inject('aws');
-const seed = Number(process.env['DESIGNS_SEED'] ?? 1);
-const scale = (process.env['DESIGNS_SCALE'] ?? 'small') as Scale;
-const say = (text: string) => {
-  if (!/\d+\/\d+/.test(text)) console.error(text);
-};
-
-describe(`the proof of ${question.slug} (seed ${seed}, scale ${scale})`, () => {
-  let result: ProofResult;
-  beforeAll(async () => {
-    result = await prove({ question, aws, seed, scale, say });
-  }, 3_000_000);
-
-  it.each(proof.properties.map(({ name }) => name))('%s', (name) => {
-    const { measured, bars, pass } = result.properties.find((property) => property.name === name)!;
-    expect(pass, `measured ${JSON.stringify(measured)}, bars ${JSON.stringify(bars)}`).toBe(true);
-  });
-
-  it('meters what each variant used', () => {
-    for (const usage of Object.values(result.units)) {
-      expect(usage).toMatchObject({ invocations: expect.any(Number), handlerMs: expect.any(Number) });
-      expect(usage.readUnits).toBeGreaterThan(50);
-      expect(usage.writeUnits).toBeGreaterThan(50);
-    }
-    expect(result.units['improved']!.calls['dynamodb.TransactWriteItems']).toBeGreaterThan(50);
-  });
-
-  it('injected the faults that it claims to survive', () => {
-    const improved = firedText(result.faults['improved']);
-    expect(improved).toMatch(/Relate: crash-after TransactWriteItems/);
-    expect(improved).toMatch(/Relate: lose-reply TransactWriteItems/);
-    expect(improved).toMatch(/Relate: fail TransactWriteItems/);
-    expect(improved).toMatch(/Settle: crash-(before|after) TransactWriteItems/);
-    expect(firedText(result.faults['naive'])).toMatch(/Relate: crash-after PutItem/);
-  });
-});
-
-type EditTemplate = NonNullable<ProveOptions['editTemplate']>;
-type Template = Parameters<EditTemplate>[1];
-
-/**
- * What properties rest on, taken away. Ablations that leave each other alone share a deployment; besides the properties
- * that each is aimed at, `also` names those that may suffer with them. Every other property must still hold.
- */
-interface Ablation {
-  readonly properties: readonly string[];
-  readonly without: string;
-  readonly edits?: NonNullable<ProveOptions['edits']>;
-  readonly editTemplate?: (template: Template) => void;
-  readonly also?: readonly string[];
-}
+import type { EditableTemplate } from '../../tools/deploy/deploy.ts';
+import { edit, firedText, setVariable, testProof, type ProofTests, variablesOf } from '../tools/prove/proof-tests.ts';
 
 const counted = 'friends counted wrongly after concurrent changes, retries and crashes';
 const celebrity = 'friends of a celebrity counted wrongly after the switch to the stream and back, under traffic';
@@ -70,26 +17,8 @@ const again = 'capacity read for a view of a post that is viewed again and again
 const viral = 'capacity read from the hottest partition of a viral post';
 const lambdas = `lambdas/${question.slug}`;
 
-function edit(file: string, from: string, to: string): NonNullable<ProveOptions['edits']> {
-  return { [file]: (source) => source.replace(from, to) };
-}
-
-function variablesOf({ Resources }: Template, name: string): readonly Record<string, unknown>[] {
-  const found = Object.values(Resources)
-    .map(({ Properties }) => (Properties?.['Environment'] as { Variables?: Record<string, unknown> })?.Variables ?? {})
-    .filter((variables) => name in variables);
-  if (found.length === 0) throw new Error(`no function has the variable ${name}: the ablation changes nothing`);
-  return found;
-}
-
-function setVariable(name: string, value: string): (template: Template) => void {
-  return (template) => {
-    for (const variables of variablesOf(template, name)) variables[name] = value;
-  };
-}
-
 /** Lets the view query the friends, as the naive one may. */
-function grantJoin(template: Template): void {
+function grantJoin(template: EditableTemplate): void {
   const [idOfFriends] = Object.keys(template.Resources).filter((id) => /^Friends[0-9A-F]{8}$/.test(id));
   for (const variables of variablesOf(template, 'KEPT_MS')) variables['FRIENDS_TABLE'] = { Ref: idOfFriends };
   const [policy] = Object.entries(template.Resources).filter(([id]) => id.startsWith('ViewRoleDefaultPolicy'));
@@ -101,7 +30,7 @@ function grantJoin(template: Template): void {
   });
 }
 
-const deployments: Readonly<Record<string, readonly Ablation[]>> = {
+const deployments: ProofTests['deployments'] = {
   'cheap reads, a kept answer, a repair job': [
     {
       properties: [ten],
@@ -121,7 +50,7 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
     {
       properties: [repaired],
       without: 'the repair job',
-      editTemplate: ({ Outputs = {} }) => delete Outputs['RepairFunction'],
+      template: ({ Outputs = {} }) => delete Outputs['RepairFunction'],
     },
   ],
   'the counter, the stream, the counter’s row': [
@@ -134,19 +63,19 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
             .replace("import { counters, posts } from './store.ts'", "import { rows, posts } from './store.ts'")
             .replace('counters(env.countersTable).friends', "rows(process.env['FRIENDS_TABLE']!).countFriends"),
       },
-      editTemplate: grantJoin,
+      template: grantJoin,
       // The answer is kept, but each environment’s read is of the whole partition.
       also: [viral],
     },
     {
       properties: [writes],
       without: 'a size from which a counter is left to the stream',
-      editTemplate: setVariable('STREAMED_FROM', '1000000000'),
+      template: setVariable('STREAMED_FROM', '1000000000'),
     },
     {
       properties: [rows],
       without: 'the counter’s row in SQL',
-      editTemplate: ({ Outputs = {} }) => {
+      template: ({ Outputs = {} }) => {
         (Outputs['Sql'] as { Value: string }).Value = 'join';
       },
     },
@@ -195,62 +124,33 @@ const deployments: Readonly<Record<string, readonly Ablation[]>> = {
     {
       properties: [viral],
       without: 'an answer kept for longer than a view takes',
-      editTemplate: setVariable('KEPT_MS', '5'),
+      template: setVariable('KEPT_MS', '5'),
       also: [again],
     },
   ],
 };
 
-/** Several edits of one file, one after the other; each must change something. */
-function merged(ablations: readonly Ablation[]): NonNullable<ProveOptions['edits']> {
-  const all: Record<string, (source: string) => string> = {};
-  for (const [file, change] of ablations.flatMap(({ edits = {} }) => Object.entries(edits))) {
-    const before = all[file] ?? ((source: string) => source);
-    all[file] = (source) => {
-      const [from, to] = [before(source), change(before(source))];
-      if (from === to) throw new Error(`an ablation changes nothing in ${file}: it must match the source`);
-      return to;
-    };
-  }
-  return all;
-}
-
-describe.each(Object.entries(deployments))('without %s', (_, ablations) => {
-  const aimed = ablations.flatMap(({ properties }) => properties);
-  const broken = [...aimed, ...ablations.flatMap(({ also = [] }) => also)];
-  let result: ProofResult;
-  beforeAll(async () => {
-    result = await prove({
-      question,
-      aws,
-      seed,
-      scale: 'small',
-      variants: ['improved'],
-      edits: merged(ablations),
-      editTemplate: (_role, template) => {
-        for (const { editTemplate } of ablations) editTemplate?.(template);
-      },
-      say,
+testProof({
+  question,
+  proof,
+  deployments,
+  more: (result) => {
+    it('meters what each variant used', () => {
+      for (const usage of Object.values(result().units)) {
+        expect(usage).toMatchObject({ invocations: expect.any(Number), handlerMs: expect.any(Number) });
+        expect(usage.readUnits).toBeGreaterThan(50);
+        expect(usage.writeUnits).toBeGreaterThan(50);
+      }
+      expect(result().units['improved']!.calls['dynamodb.TransactWriteItems']).toBeGreaterThan(50);
     });
-  }, 1_200_000);
 
-  it.each(ablations.flatMap(({ properties, without }) => properties.map((property) => [without, property] as const)))(
-    '%s, this fails: %s',
-    (_without, name) => {
-      expect(result.properties.find((property) => property.name === name)).toMatchObject({ name, pass: false });
-    },
-  );
-
-  it.each(proof.properties.map(({ name }) => name).filter((name) => !broken.includes(name)))(
-    'still holds: %s',
-    (name) => {
-      const { pass, measured } = result.properties.find((property) => property.name === name)!;
-      expect(pass, JSON.stringify(measured)).toBe(true);
-    },
-  );
-});
-
-it('has an ablation for every property', () => {
-  const aimed = Object.values(deployments).flatMap((ablations) => ablations.flatMap(({ properties }) => properties));
-  expect(aimed.toSorted()).toEqual(proof.properties.map(({ name }) => name).toSorted());
+    it('injected the faults that it claims to survive', () => {
+      const improved = firedText(result().faults['improved']);
+      expect(improved).toMatch(/Relate: crash-after TransactWriteItems/);
+      expect(improved).toMatch(/Relate: lose-reply TransactWriteItems/);
+      expect(improved).toMatch(/Relate: fail TransactWriteItems/);
+      expect(improved).toMatch(/Settle: crash-(before|after) TransactWriteItems/);
+      expect(firedText(result().faults['naive'])).toMatch(/Relate: crash-after PutItem/);
+    });
+  },
 });

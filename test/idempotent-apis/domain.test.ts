@@ -8,6 +8,7 @@ import {
   done,
   firstClaim,
   issuerAnswer,
+  keyOf,
   leaseMs,
   nextClaim,
   rememberS,
@@ -17,6 +18,11 @@ const first: Attempt = { key: 'k', payloadHash: 'h', owner: 'a', chargeId: 'ch_a
 const second: Attempt = { key: 'k', payloadHash: 'h', owner: 'b', chargeId: 'ch_b' };
 const reply = { status: 201, body: '{}' };
 const atMs = 1_800_000_000_000;
+
+it('keeps the keys of two callers apart', () => {
+  expect(keyOf('arn:aws:iam::1:user/ann', 'k')).not.toBe(keyOf('arn:aws:iam::1:user/bob', 'k'));
+  expect(keyOf('', 'k')).not.toBe(keyOf('k', ''));
+});
 
 describe('the canonical text', () => {
   /** What JSON can say, at any order of members. */

@@ -36,6 +36,19 @@ export async function readUsage(aws: AwsConfig, metered: Metered): Promise<Meter
   return { ...sumUsage(lines.filter((line) => line.designs === 'usage')), stateTransitions };
 }
 
+/** IAM actions that the calls of each function needed, by its physical name. */
+export async function readActions(
+  aws: AwsConfig,
+  { functions, sinceMs, ...arrival }: Omit<Metered, 'executions'>,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const lines = await readProofLines(aws, functions, sinceMs, arrival);
+  const byFunction = Map.groupBy(
+    lines.filter((line) => line.designs === 'usage'),
+    (line) => line.function,
+  );
+  return new Map([...byFunction].map(([name, ofIt]) => [name, new Set(ofIt.flatMap(({ actions }) => actions))]));
+}
+
 /** One sum of many invocations' lines, without state transitions. */
 export function sumUsage(lines: readonly UsageLine[]): Omit<MeteredUsage, 'stateTransitions'> {
   const calls: Record<string, number> = {};

@@ -11,8 +11,9 @@ import { destroyStacks } from '../deploy/destroy.ts';
 import type { FiredFault } from '../emulator/microburst.ts';
 import { armBackground, forget, possible, writesTransactions } from './background.ts';
 import { faultControl, type FiredFaults, readFaultLines, sumFired } from './faults.ts';
+import { type UnusedGrants, unusedGrants } from './grants.ts';
 import { httpClient } from './http.ts';
-import { readUsage } from './meter.ts';
+import { readActions, readUsage } from './meter.ts';
 import { sendThrough, type WireFaults } from './wire.ts';
 
 export interface ProveOptions {
@@ -55,6 +56,8 @@ export interface ProofResult {
   readonly units: Readonly<Record<string, Usage>>;
   /** Injected faults that fired, by variant; the names of functions are shortened to their construct's. */
   readonly faults: Readonly<Record<string, readonly FiredFaults[]>>;
+  /** Grants of the functions' roles that no call of this run needed, by variant, and why each is granted. */
+  readonly unused: Readonly<Record<string, readonly UnusedGrants[]>>;
   /** The profile of faults that disturbed the run; absent when none did, as everything below. */
   readonly disturbedBy?: string;
   /** Faults on the wire that fired, of all variants together; only of profiles that make some. */
@@ -128,6 +131,7 @@ interface Measurement {
   readonly measured: Measured;
   readonly usage: Usage;
   readonly faults: readonly FiredFaults[];
+  readonly unused: readonly UnusedGrants[];
   readonly stopped?: string;
 }
 
@@ -160,7 +164,18 @@ async function measureVariant(
   try {
     const driven = await drive(proof, target, disturbance !== undefined);
     const lines = await readFaultLines(aws, names, sinceMs);
-    return { ...driven, usage: await usage(sinceMs), faults: sumFired(lines, (name) => functions.get(name)!) };
+    const used = await readActions(aws, { functions: names, sinceMs });
+    return {
+      ...driven,
+      usage: await usage(sinceMs),
+      faults: sumFired(lines, (name) => functions.get(name)!),
+      unused: unusedGrants(
+        Object.values(templates),
+        new Map([...used].map(([name, actions]) => [functions.get(name)!, actions])),
+        shortName,
+        proof.unusedGrants?.[variant],
+      ),
+    };
   } finally {
     if (hits !== undefined) await forget(hits);
   }
@@ -191,12 +206,16 @@ async function functionsOf(aws: AwsConfig, stackNames: readonly string[]): Promi
   for (const StackName of stackNames) {
     for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
       for (const { ResourceType, PhysicalResourceId = '', LogicalResourceId = '' } of StackResourceSummaries) {
-        if (ResourceType === 'AWS::Lambda::Function')
-          functions.set(PhysicalResourceId, LogicalResourceId.replace(/Function[0-9A-F]{8}$/, ''));
+        if (ResourceType === 'AWS::Lambda::Function') functions.set(PhysicalResourceId, shortName(LogicalResourceId));
       }
     }
   }
   return functions;
+}
+
+/** A function's construct: `Plan` of `PlanFunction0A1B2C3D`. */
+function shortName(logicalId: string): string {
+  return logicalId.replace(/Function[0-9A-F]{8}$/, '');
 }
 
 function assemble(
@@ -225,6 +244,7 @@ function assemble(
     properties: proven,
     units: byVariant(({ usage }) => usage),
     faults: byVariant(({ faults }) => faults),
+    unused: byVariant(({ unused }) => unused),
     ...(disturbance && { disturbedBy: disturbance.profile }),
     ...(stopped.length > 0 && { stopped: Object.fromEntries(stopped) }),
     pass: proven.every(({ pass }) => pass) && !stopped.some(([variant]) => variant === claiming),

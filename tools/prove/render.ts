@@ -28,6 +28,7 @@ export function renderProof(result: ProofResult): string {
     ),
     ...Object.entries(stopped).map(([variant, why]) => `The workload of ${variant} stopped: ${why}`),
     ...faultTables(result),
+    ...grantTable(result),
     '',
   ].join('\n');
 }
@@ -62,6 +63,17 @@ function faultTables({ faults, disturbedBy, wire }: ProofResult): readonly strin
       ? []
       : ['', ...table(['service', 'operation', 'fault', 'hits'], wireRows, (column) => column === 3)]),
   ];
+}
+
+function grantTable({ unused }: ProofResult): readonly string[] {
+  const rows = Object.entries(unused).flatMap(([variant, functions]) =>
+    functions.flatMap(({ function: name, actions }) =>
+      actions.map(({ action, reason }) => [variant, name, action, reason ?? 'NO REASON: take the grant away']),
+    ),
+  );
+  if (rows.length === 0) return [];
+  const header = ['variant', 'function', 'action', 'granted because'];
+  return ['', 'Granted, and needed by no call of this run:', '', ...table(header, rows, () => false)];
 }
 
 function table(

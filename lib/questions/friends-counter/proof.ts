@@ -146,6 +146,10 @@ async function measure(target: Target): Promise<Measured> {
     await session.befriendAll(author, names('acquaintance', friends));
   }
 
+  await session.register('herald', 'Herald');
+  await session.publish('herald', 'first', 'Hello');
+  await expectFriends(session, 'herald', 'first', 0);
+
   say('posts of authors with 10, 1,000 and 5,000 friends');
   const posts = names('post', 3);
   for (const post of posts) await session.publishAll(Object.keys(authors), post);
@@ -373,4 +377,10 @@ function keptMsOf({ Resources }: Template): number {
   return Math.max(...kept);
 }
 
-export const proof: Proof<'naive' | 'bare-add' | 'improved'> = { properties, measure };
+const unusedGrants: (typeof proof)['unusedGrants'] = {
+  improved: {
+    'Repair dynamodb:BatchGetItem': 'it settles what it finds unsettled, which the stream mostly did before',
+  },
+};
+
+export const proof: Proof<'naive' | 'bare-add' | 'improved'> = { properties, unusedGrants, measure };

@@ -289,4 +289,8 @@ function differing(replies: readonly HttpReply[]): number {
   return others + Math.max(0, originals - 1);
 }
 
-export const proof: Proof<'naive' | 'wrapped' | 'improved'> = { properties, measure };
+const unusedGrants: (typeof proof)['unusedGrants'] = {
+  improved: { 'Charge dynamodb:GetItem': 'an owner that the network calls stale looks what became of its key' },
+};
+
+export const proof: Proof<'naive' | 'wrapped' | 'improved'> = { properties, unusedGrants, measure };

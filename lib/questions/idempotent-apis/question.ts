@@ -30,7 +30,8 @@ export const question = {
         'The client makes a key, such as a UUID, and sends it in the header Idempotency-Key with every retry (the IETF ' +
         'draft, Stripe). The key is the primary key of an item that only one transaction can write: of 50 duplicates ' +
         'at once one charges. A request without one is refused with 400, another payload under a used key with 422: ' +
-        'the item keeps a hash of the canonical payload. A key is remembered for 24 hours by a condition, not by TTL.',
+        'the item keeps a hash of the canonical payload. A key is its caller’s own, the IAM identity that signed: nobody ' +
+        'gets the reply to another’s. It is remembered for 24 hours by a condition, not by TTL.',
       properties: [
         'charges per key under parallel duplicates',
         'requests without a key, or with another payload under it, that are not refused',

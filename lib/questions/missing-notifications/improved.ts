@@ -9,6 +9,7 @@ import {
   Condition,
   DefinitionBody,
   DistributedMap,
+  Errors,
   type IChainable,
   JsonPath,
   S3JsonItemReader,
@@ -245,10 +246,10 @@ export class MissingNotificationsImproved extends Stack {
     sign.allow(['dynamodb:Query'], `${documents.tableArn}/index/${signedIndex}`);
     for (const reader of [choose, extract, mark, reconcile])
       logs.allowObjects(reader, ['s3:GetObjectVersion'], 'logs/');
-    for (const worker of [sign, choose, extract, mark, verify, subtract, reconcile, report]) {
-      runs.allowList(worker, ['s3:ListBucket']);
+    for (const worker of [sign, choose, extract, mark, verify, subtract, reconcile, report])
       runs.allowObjects(worker, ['s3:GetObject', 's3:PutObject'], 'runs/');
-    }
+    // These look first whether their work is done: S3 says 404 only to those who may list, and 403 to others.
+    for (const worker of [sign, choose, extract, mark, subtract, reconcile]) runs.allowList(worker, ['s3:ListBucket']);
     for (const finder of [subtract, reconcile]) finder.allow(['sqs:SendMessage'], missed.queue.queueArn);
     report.allowMetrics(missedMetric.namespace);
 
@@ -259,12 +260,12 @@ export class MissingNotificationsImproved extends Stack {
         payloadResponseOnly: true,
         ...(payload === undefined ? {} : { payload }),
         ...(returns.has(handler) ? {} : { resultPath: JsonPath.DISCARD }),
-      }).addRetry({
-        // A killed worker is started again; what it had written stays, and what it writes again has the same bytes.
-        errors: ['Runtime.ExitError', 'Lambda.Unknown'],
-        interval: Duration.seconds(1),
-        maxAttempts: 2,
-      });
+      })
+        // The input or a log is at fault, and will be again.
+        .addRetry({ errors: ['RunRefused'], maxAttempts: 0 })
+        // A worker that was killed, ran out of time or lost its connection is started again; what it had written stays,
+        // and what it writes again has the same bytes.
+        .addRetry({ errors: [Errors.TASKS_FAILED], interval: Duration.seconds(1), maxAttempts: 2 });
     const run = TaskInput.fromObject({ runId: JsonPath.stringAt('$.runId') });
     const children = { mapExecutionType: StateMachineType.STANDARD, resultPath: JsonPath.DISCARD };
     const overUnits = (name: string, child: IChainable) =>

@@ -142,10 +142,11 @@ export class XmlProcessingImproved extends Stack {
       3,
       'Aggregates of the cuts merge exactly, in any order: a reader sees the whole document’s or the place of its first error, never a sum that is still growing.',
     );
-    for (const worker of [plan, scan, resolve, loader, report]) {
-      loads.allowList(worker, ['s3:ListBucket']);
+    for (const worker of [plan, scan, resolve, report])
       loads.allowObjects(worker, ['s3:GetObject', 's3:PutObject'], 'loads/');
-    }
+    loads.allowObjects(loader, ['s3:GetObject'], 'loads/');
+    // A range that is scanned already is not scanned again: S3 says 404 only to those who may list, and 403 to others.
+    loads.allowList(scan, ['s3:ListBucket']);
     for (const reader of [scan, loader]) documents.allowObjects(reader, ['s3:GetObjectVersion'], 'documents/');
     loader.allow(['dynamodb:BatchWriteItem'], records.tableArn);
     loader.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], progress.tableArn);

@@ -18,7 +18,7 @@ const book = z.strictObject({ title: z.string().max(20), pages: z.int().min(1) }
 
 function request(more: Partial<ApiRequest>): ApiRequest {
   const headers = { 'content-type': 'application/json' };
-  return { route: 'POST /books', parameters: {}, query: {}, headers, body: '', ...more };
+  return { route: 'POST /books', caller: '', parameters: {}, query: {}, headers, body: '', ...more };
 }
 
 /** What parseBody() makes of a body: the value, or the problem. */
@@ -127,6 +127,7 @@ describe('a handler of an HTTP API', () => {
     expect(requests).toEqual([
       {
         route: 'GET /books/{id}',
+        caller: '',
         parameters: { id: '7' },
         query: {},
         headers: { 'idempotency-key': 'k' },
@@ -135,6 +136,16 @@ describe('a handler of an HTTP API', () => {
     ]);
     expect(result).toMatchObject({ statusCode: 201, body: '{ "kept" : 1 }' });
     expect(result.headers).toEqual({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'x-book': '1' });
+  });
+
+  it.each([
+    ['arn:aws:iam::123456789012:user/team/ann', 'arn:aws:iam::123456789012:user/team/ann'],
+    ['arn:aws:sts::123456789012:assumed-role/Shop/session-1', 'arn:aws:sts::123456789012:assumed-role/Shop'],
+    ['arn:aws-cn:sts::123456789012:assumed-role/Shop/a@b/c', 'arn:aws-cn:sts::123456789012:assumed-role/Shop'],
+  ])('knows %s by what lasts longer than a session', async (userArn, caller) => {
+    const requestContext = { authorizer: { iam: { userArn } } } as unknown as APIGatewayProxyEventV2['requestContext'];
+    const { body } = await answer(async (one) => ({ status: 200, body: one.caller }), { requestContext });
+    expect(body).toBe(caller);
   });
 
   it('answers a problem as a document of RFC 9457', async () => {

@@ -51,7 +51,11 @@ describe('the HTTP client of a proof', () => {
         body: { title: 'naïve' },
       });
       expect(posted).toMatchObject({ status: 201, headers: { 'x-echo': 'k-1', 'content-type': 'application/json' } });
-      expect(JSON.parse(posted.body)).toMatchObject({ route: 'POST /books', body: '{"title":"naïve"}' });
+      expect(JSON.parse(posted.body)).toMatchObject({
+        route: 'POST /books',
+        caller: expect.stringMatching(/^arn:aws:iam::\d{12}:/),
+        body: '{"title":"naïve"}',
+      });
       const got = await http({ method: 'GET', path: '/books/b-1?limit=3' });
       expect(JSON.parse(got.body)).toMatchObject({
         route: 'GET /books/{id}',

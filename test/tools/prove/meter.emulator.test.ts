@@ -3,7 +3,7 @@ import { CloudWatchLogsClient, CreateLogStreamCommand, PutLogEventsCommand } fro
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { readProofLines } from '../../../tools/prove/lines.ts';
-import { readUsage } from '../../../tools/prove/meter.ts';
+import { readActions, readUsage } from '../../../tools/prove/meter.ts';
 import { deployProbe, type Probe } from './probe.ts';
 
 const aws = inject('aws');
@@ -50,6 +50,16 @@ it('meters exactly what a scripted handler did', async () => {
     stateTransitions: 0,
   });
   expect(usage.handlerMs).toBeGreaterThan(1);
+  const actions = await readActions(aws, { functions: [probe.functionName], sinceMs });
+  expect([...(actions.get(probe.functionName) ?? [])].toSorted()).toEqual([
+    'dynamodb:GetItem',
+    'dynamodb:PutItem',
+    's3:GetObject',
+    's3:PutObject',
+    'sqs:DeleteMessage',
+    'sqs:ReceiveMessage',
+    'sqs:SendMessage',
+  ]);
   const peakKb = usage.peakMemoryKb[probe.functionName];
   if (process.platform === 'linux') expect(peakKb).toBeGreaterThan(40_000);
 });

@@ -23,6 +23,7 @@ it('designs prove --json keeps its contract, and a small run proves what the def
     })),
     units: keyed,
     faults: keyed,
+    unused: keyed,
     pass: true,
   });
 });

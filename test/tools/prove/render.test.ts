@@ -29,6 +29,7 @@ function result(fields: Partial<ProofResult>): ProofResult {
     properties: [judge(exact, { naive: 2, improved: 1 }, false)],
     units: {},
     faults: { naive: [], improved: [] },
+    unused: { naive: [], improved: [] },
     pass: true,
     ...fields,
   };
@@ -105,6 +106,32 @@ it('shows the faults of the wire, which all variants share', () => {
       '| service  | operation | fault                     | hits |',
       '|----------|-----------|---------------------------|-----:|',
       '| dynamodb | PutItem   | error:InternalServerError |    7 |',
+    ].join('\n'),
+  );
+});
+
+it('shows what is granted and was not needed, and that a reason is missing', () => {
+  const unused = {
+    naive: [],
+    improved: [
+      {
+        function: 'Load',
+        actions: [
+          { action: 's3:ListBucket', reason: 'a missing object is told from a refusal' },
+          { action: 's3:PutObject' },
+        ],
+      },
+    ],
+  };
+  expect(renderProof(result({ unused }))).toContain(
+    [
+      'Granted, and needed by no call of this run:',
+      '',
+      '| variant  | function | action        | granted because                         |',
+      '|----------|----------|---------------|-----------------------------------------|',
+      '| improved | Load     | s3:ListBucket | a missing object is told from a refusal |',
+      '| improved | Load     | s3:PutObject  | NO REASON: take the grant away          |',
+      '',
     ].join('\n'),
   );
 });

@@ -36,6 +36,8 @@ export interface FaultLine {
 export interface Tally {
   /** Attempts that left the process, by `service.Operation`: a retry counts again, as it does on the bill. */
   readonly calls: Record<string, number>;
+  /** IAM actions that they needed, each once. */
+  readonly actions: string[];
   readUnits: number;
   writeUnits: number;
   /** SQS messages, those of an event source included. */

@@ -1,7 +1,18 @@
+import { actionsOf } from './actions.ts';
 import type { Tally } from './lines.ts';
 
 export function emptyTally(): Tally {
-  return { calls: {}, readUnits: 0, writeUnits: 0, sent: 0, received: 0, deleted: 0, bytesIn: 0, bytesOut: 0 };
+  return {
+    calls: {},
+    actions: [],
+    readUnits: 0,
+    writeUnits: 0,
+    sent: 0,
+    received: 0,
+    deleted: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+  };
 }
 
 const capacityReads = new Set(['GetItem', 'Query', 'Scan', 'BatchGetItem', 'TransactGetItems']);
@@ -10,6 +21,15 @@ const capacityWrites = new Set(['PutItem', 'UpdateItem', 'DeleteItem', 'BatchWri
 /** True for DynamoDB operations that tell their capacity when `ReturnConsumedCapacity` asks. */
 export function tellsCapacity(service: string, operation: string): boolean {
   return service === 'dynamodb' && (capacityReads.has(operation) || capacityWrites.has(operation));
+}
+
+/** Adds an attempt that leaves the process. */
+export function addCall(tally: Tally, service: string, operation: string, request: object): void {
+  const call = `${service}.${operation}`;
+  tally.calls[call] = (tally.calls[call] ?? 0) + 1;
+  for (const action of actionsOf(service, operation, request)) {
+    if (!tally.actions.includes(action)) tally.actions.push(action);
+  }
 }
 
 interface Capacity {

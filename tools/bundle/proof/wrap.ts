@@ -17,7 +17,7 @@ import type { Fault } from '../../../lib/kit/proof.ts';
 import { type Background, backgroundVariable, faultsOf, faultVariables, type Hit, hitsInFiles } from './faults.ts';
 import type { ArmedBy, ProofLine, UsageLine } from './lines.ts';
 import { refusal } from './refusal.ts';
-import { addEventSource, addReply, emptyTally, tellsCapacity } from './tally.ts';
+import { addCall, addEventSource, addReply, emptyTally, tellsCapacity } from './tally.ts';
 
 interface Invocation {
   readonly requestId: string;
@@ -149,7 +149,7 @@ function atTheWire(service: string, protocol: string): FinalizeRequestMiddleware
       }
     }
 
-    tally.calls[call] = (tally.calls[call] ?? 0) + 1;
+    addCall(tally, service, operation, args.input);
     const reply = next(args).then((result) => {
       addReply(tally, service, operation, result.output, bodyBytes(args.request));
       return result;

@@ -1,0 +1,80 @@
+import { expect, it } from 'vitest';
+import type { Template } from '../../../lib/kit/proof.ts';
+import { unusedGrants } from '../../../tools/prove/grants.ts';
+
+const allow = (...Action: string[]) => ({ Effect: 'Allow', Action, Resource: 'arn' });
+const policy = (...Statement: object[]) => ({
+  Type: 'AWS::IAM::Policy',
+  Properties: { Roles: [{ Ref: 'LoadRole' }], PolicyDocument: { Statement } },
+});
+const lambda = (role: string) => ({
+  Type: 'AWS::Lambda::Function',
+  Properties: { Role: { 'Fn::GetAtt': [role, 'Arn'] } },
+});
+
+function template(resources: Template['Resources']): readonly [Template] {
+  return [{ Resources: { Load: lambda('LoadRole'), LoadRole: { Type: 'AWS::IAM::Role' }, ...resources } }];
+}
+
+const same = (id: string) => id;
+const calls = (...actions: string[]) => new Map([['Load', new Set(actions)]]);
+
+it('lists what the function’s policies allow and none of its calls needed', () => {
+  const templates = template({
+    Policy: policy(allow('s3:GetObject', 's3:PutObject'), { Effect: 'Allow', Action: 'dynamodb:PutItem' }),
+    Other: {
+      ...policy(allow('sqs:SendMessage')),
+      Properties: { ...policy(allow('sqs:SendMessage')).Properties, Roles: [{ Ref: 'OtherRole' }] },
+    },
+    Denied: policy({ Effect: 'Deny', Action: 's3:DeleteObject' }),
+  });
+  expect(unusedGrants(templates, calls('s3:GetObject'), same)).toEqual([
+    { function: 'Load', actions: [{ action: 'dynamodb:PutItem' }, { action: 's3:PutObject' }] },
+  ]);
+  expect(unusedGrants(templates, calls('s3:GetObject', 's3:PutObject', 'dynamodb:PutItem'), same)).toEqual([]);
+});
+
+it('reads the policies that stand in the role itself', () => {
+  const PolicyDocument = { Statement: [allow('s3:GetObject')] };
+  const templates = template({
+    LoadRole: { Type: 'AWS::IAM::Role', Properties: { Policies: [{ PolicyName: 'inline', PolicyDocument }] } },
+  });
+  expect(unusedGrants(templates, calls(), same)).toEqual([{ function: 'Load', actions: [{ action: 's3:GetObject' }] }]);
+});
+
+it('lists every grant of a function that never ran', () => {
+  expect(unusedGrants(template({ Policy: policy(allow('s3:GetObject')) }), new Map(), same)).toHaveLength(1);
+});
+
+it('leaves out what Lambda itself needs: its logs, traces, and the polling of a source that is mapped', () => {
+  const own = policy(allow('logs:CreateLogStream', 'logs:PutLogEvents', 'xray:PutTraceSegments'));
+  const polling = policy(allow('sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'));
+  const queue = { Type: 'AWS::SQS::Queue' };
+  const mapping = {
+    Type: 'AWS::Lambda::EventSourceMapping',
+    Properties: { FunctionName: { Ref: 'Load' }, EventSourceArn: { 'Fn::GetAtt': ['Queue', 'Arn'] } },
+  };
+  expect(unusedGrants(template({ own, polling, Queue: queue, mapping }), calls(), same)).toEqual([]);
+  const [unmapped] = unusedGrants(template({ own, polling, Queue: queue }), calls(), same);
+  expect(unmapped?.actions).toHaveLength(3);
+});
+
+it('gives the proof’s reasons, by the short name of the function, and those that hold for every question', () => {
+  const templates = template({ Policy: policy(allow('s3:ListBucket', 'sqs:GetQueueUrl')) });
+  const reasons = { 'load s3:ListBucket': 'a missing object is told from a refusal' };
+  expect(unusedGrants(templates, calls(), (id) => id.toLowerCase(), reasons)).toEqual([
+    {
+      function: 'load',
+      actions: [
+        { action: 's3:ListBucket', reason: reasons['load s3:ListBucket'] },
+        { action: 'sqs:GetQueueUrl', reason: expect.stringContaining('SqsEventSource') },
+      ],
+    },
+  ]);
+});
+
+it('refuses a reason for what is not granted', () => {
+  expect(() => unusedGrants(template({}), calls(), same, { 'Load s3:GetObject': 'none' })).toThrow(
+    'proof.ts has a reason for "Load s3:GetObject", which is not granted: delete it',
+  );
+});
