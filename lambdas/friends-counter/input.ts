@@ -14,11 +14,11 @@ export const pairPath = z
   .strictObject({ user: id, other: id })
   .refine(({ user, other }) => user !== other, { path: ['other'], message: 'is the user: name another one' });
 
-/** No control characters, which a page could not show. */
+/** What a page can show and a table can store: no control characters, no lone surrogates. */
 const line = z
   .string()
   .min(1)
-  .regex(/^[^\p{Cc}]*$/u, 'holds control characters: leave them out');
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'holds control characters or half of a character: leave them out');
 
 export const userBody = z.strictObject({ name: line.max(limits.nameCharsMax) });
 
@@ -27,7 +27,7 @@ export const postBody = z.strictObject({
     .string()
     .min(1)
     .max(limits.textCharsMax)
-    .regex(/^[^\p{Cs}]*$/u, 'holds half of a character: send whole ones'),
+    .regex(/^(?:[^\p{Cc}\p{Cs}]|[\t\n\r])*$/u, 'holds control characters or half of a character: leave them out'),
 });
 
 /** What the schedule or a person gives the repair job: a member, or nothing for the next ones in turn. */

@@ -20,7 +20,7 @@ const loadInput = z.strictObject({
   key: z
     .string()
     .max(512)
-    .regex(/^documents\/[^\p{Cc}]+$/u, 'give the key of an object below documents/'),
+    .regex(/^documents\/[^\p{Cc}\p{Cs}]+$/u, 'give the key of an object below documents/'),
   versionId: z.string().min(1).max(1024).exactOptional(),
   tag,
   sum: path.exactOptional(),

@@ -128,7 +128,10 @@ describe('a request that is no good', () => {
   it.each([
     [{ user: 'ann', other: 'ann' }, pairPath, 'is the user: name another one'],
     [{ user: 'Ann', other: 'bob' }, pairPath, 'give lower-case letters'],
-    [{ name: 'a\u0007' }, userBody, 'holds control characters: leave them out'],
+    [{ name: 'a\u0007' }, userBody, 'holds control characters or half of a character: leave them out'],
+    [{ name: 'a\ud800' }, userBody, 'half of a character'],
+    [{ text: 'a\ud800' }, postBody, 'half of a character'],
+    [{ text: 'a\0' }, postBody, 'holds control characters'],
     [{ text: 'x'.repeat(2_001) }, postBody, '2000'],
   ] as const)('is told what is wrong: %j', (value, schema, remedy) => {
     expect(

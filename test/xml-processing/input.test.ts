@@ -111,6 +111,7 @@ describe('the input of a load', () => {
     [{ tag: 'offer' }, 'key'],
     [{ key: 'documents/a.xml', tag: '<offer>' }, 'give an element’s name'],
     [{ key: 'documents/a.xml', tag: 'offer', sum: 'price/' }, 'give a path below the record'],
+    [{ key: 'documents/\ud800.xml', tag: 'offer' }, 'give the key of an object below documents/'],
     [{ key: 'secrets/a.xml', tag: 'offer' }, 'give the key of an object below documents/'],
     [{ key: 'documents/a.xml', tag: 'offer', rangeBytes: 100_000 }, '65536'],
     [{ key: 'documents/a.xml', tag: 'offer', rangebytes: 65_536 }, 'rangebytes'],

@@ -11,7 +11,7 @@ import { httpClient } from '../../../tools/prove/http.ts';
 const echo = `exports.handler = async (event) => ({
   statusCode: 201,
   headers: { 'Content-Type': 'application/json', 'X-Echo': event.headers['idempotency-key'] ?? 'none' },
-  body: JSON.stringify({ route: event.routeKey, parameters: event.pathParameters, query: event.queryStringParameters, body: event.body }),
+  body: JSON.stringify({ route: event.routeKey, parameters: event.pathParameters, query: event.queryStringParameters, body: event.body, iam: event.requestContext.authorizer?.iam }),
 });`;
 
 const design: Design = (app, deployment) => {
@@ -53,7 +53,7 @@ describe('the HTTP client of a proof', () => {
       expect(posted).toMatchObject({ status: 201, headers: { 'x-echo': 'k-1', 'content-type': 'application/json' } });
       expect(JSON.parse(posted.body)).toMatchObject({
         route: 'POST /books',
-        caller: expect.stringMatching(/^arn:aws:iam::\d{12}:/),
+        iam: { userArn: expect.stringMatching(/^arn:aws:iam::\d{12}:/) },
         body: '{"title":"naïve"}',
       });
       const got = await http({ method: 'GET', path: '/books/b-1?limit=3' });
