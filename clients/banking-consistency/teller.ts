@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access, Transaction } from '../../engines/history/check.ts';
+import type { Entry } from '../../engines/ledger/chain.ts';
 import type { Random } from '../../engines/simulation/random.ts';
 import {
   type Account,
@@ -89,13 +90,13 @@ export function teller(http: Http, random: Random) {
     },
 
     /** The entries of an account, of all its parts. */
-    async statement(accountId: string): Promise<readonly { readonly transferId: string }[]> {
-      const entries: { readonly transferId: string }[] = [];
+    async statement(accountId: string): Promise<readonly Entry[]> {
+      const entries: Entry[] = [];
       for (let cursor: string | undefined = ''; cursor !== undefined;) {
         const path = `/accounts/${accountId}/statement?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
         const reply = await insist(async () => http({ method: 'GET', path }));
         if (reply?.status !== 200) throw new Error(`no statement of ${accountId}: ${reply?.status} ${reply?.body}`);
-        const page = JSON.parse(reply.body) as { entries: readonly { readonly transferId: string }[]; next?: string };
+        const page = JSON.parse(reply.body) as { entries: readonly Entry[]; next?: string };
         entries.push(...page.entries);
         cursor = page.next;
       }

@@ -1,9 +1,9 @@
 import { expect, inject, it } from 'vitest';
-import { proof } from '../../../lib/questions/missing-notifications/proof.ts';
+import { proof } from '../../../lib/questions/xml-processing/proof.ts';
 import { runDesigns } from '../run-designs.ts';
 
 it('designs prove --json keeps its contract, and a small run proves what the default does', async () => {
-  const slug = 'missing-notifications';
+  const slug = 'xml-processing';
   const printed = await runDesigns(inject('aws'), 'prove', slug, '--scale', 'small', '--seed', '3', '--json');
   const result = JSON.parse(printed) as Record<string, unknown>;
   const keyed = { naive: expect.anything(), improved: expect.anything() };
