@@ -93,7 +93,7 @@ export function teller(http: Http, random: Random) {
     async statement(accountId: string): Promise<readonly Entry[]> {
       const entries: Entry[] = [];
       for (let cursor: string | undefined = ''; cursor !== undefined;) {
-        const path = `/accounts/${accountId}/statement?limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
+        const path = `/accounts/${accountId}/statement?limit=100${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
         const reply = await insist(async () => http({ method: 'GET', path }));
         if (reply?.status !== 200) throw new Error(`no statement of ${accountId}: ${reply?.status} ${reply?.body}`);
         const page = JSON.parse(reply.body) as { entries: readonly Entry[]; next?: string };

@@ -58,14 +58,14 @@ export const command = defineCommand({
       for (const question of questions) {
         const repeats = profile === 'none' ? 1 : deliveriesMax;
         if (aws.endpoint === undefined) await checkBudget(question, args.scale, { capUsd: cap, repeats, say });
-        proven.push(await proveDisturbed(question, aws, { seed, scale: args.scale, profile, say }));
+        const result = await proveDisturbed(question, aws, { seed, scale: args.scale, profile, say });
+        proven.push(result);
+        // Not when all are proved: a later one may end with an error.
+        if (args.record) await record(result, say);
+        if (!args.json) console.log(renderProof(result));
       }
       return proven;
     });
-    for (const result of results) {
-      if (args.record) await record(result, say);
-      if (!args.json) console.log(renderProof(result));
-    }
     if (args.json) console.log(JSON.stringify(results.length === 1 ? results[0] : results, undefined, 2));
     const failed = results.flatMap(({ slug, properties, stopped, pass }) => [
       ...properties.filter(({ pass }) => !pass).map(({ name }) => `${slug}: ${name}`),
