@@ -48,7 +48,8 @@ const batchMax = 25;
 const batchesAtOnce = 8;
 /** A worker that was killed is replaced in that time; a busy emulator needs it twice over. */
 const retryDelayMs = 50;
-const putsMax = 40;
+const attemptsMax = 40;
+const jobFailuresMax = 20;
 
 const methods = {
   befriend: ['PUT', 'friends'],
@@ -93,26 +94,26 @@ export function members(place: Place) {
     );
   }
 
-  /** PUTs until there is an answer, which is to be that it was done. */
-  async function put(path: string, body: unknown): Promise<void> {
+  /** Asks until there is an answer, which is to be that it was done: for what may be asked twice. */
+  async function answered(request: Parameters<typeof http>[0]): ReturnType<typeof http> {
     let reply: Awaited<ReturnType<typeof http>> | undefined;
-    for (let attempts = 0; attempts < putsMax && (reply === undefined || reply.status >= 500); attempts += 1) {
+    for (let attempts = 0; attempts < attemptsMax && (reply === undefined || reply.status >= 500); attempts += 1) {
       if (attempts > 0) await sleep(retryDelayMs);
-      reply = await http({ method: 'PUT', path, body }).catch(() => undefined);
+      reply = await http(request).catch(() => undefined);
     }
-    if (reply === undefined || reply.status >= 300)
-      throw new Error(`PUT of ${path} answered ${reply?.status ?? 'nothing'}: ${reply?.body}`);
+    if (reply !== undefined && reply.status < 300) return reply;
+    throw new Error(`${request.method} ${request.path} answered ${reply?.status ?? 'nothing'}: ${reply?.body}`);
   }
 
   return {
     output,
 
     async register(user: string, name: string): Promise<void> {
-      await put(`/users/${user}`, { name });
+      await answered({ method: 'PUT', path: `/users/${user}`, body: { name } });
     },
 
     async publish(user: string, post: string, text: string): Promise<void> {
-      await put(`/users/${user}/posts/${post}`, { text });
+      await answered({ method: 'PUT', path: `/users/${user}/posts/${post}`, body: { text } });
     },
 
     /** Users, not registered one by one. */
@@ -169,9 +170,8 @@ export function members(place: Place) {
     },
 
     async view(user: string, post: string): Promise<ShownPost> {
-      const reply = await http({ method: 'GET', path: `/users/${user}/posts/${post}` });
-      if (reply.status !== 200) throw new Error(`GET of ${user}'s ${post} answered ${reply.status}: ${reply.body}`);
-      return JSON.parse(reply.body) as ShownPost;
+      const { body } = await answered({ method: 'GET', path: `/users/${user}/posts/${post}` });
+      return JSON.parse(body) as ShownPost;
     },
 
     /** All sides of a user. */
@@ -228,12 +228,14 @@ export function members(place: Place) {
       const job = outputs['RepairFunction'];
       const results: RoundResult[] = [];
       if (job === undefined) return results;
-      do {
+      // A job that dies is run again, as its schedule would.
+      for (let failures = 0; results.at(-1)?.roundIsOver !== true;) {
         const { Payload, FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: job, Payload: '{}' }));
         const text = Buffer.from(Payload ?? []).toString();
-        if (FunctionError !== undefined) throw new Error(`the repair job failed: ${text}`);
-        results.push(JSON.parse(text) as RoundResult);
-      } while (results.at(-1)?.roundIsOver !== true);
+        if (FunctionError === undefined) results.push(JSON.parse(text) as RoundResult);
+        else if ((failures += 1) === jobFailuresMax)
+          throw new Error(`the repair job failed ${failures} times: ${text}`);
+      }
       return results;
     },
   };

@@ -214,9 +214,12 @@ async function measure(target: Target): Promise<Measured> {
   for (const [index, user] of damaged.entries()) await session.damage(user, index % 2 === 0 ? 7 : -3);
   const repairing = new AbortController();
   const traffic = trafficUntil(repairing.signal, session, damaged, fans, random);
-  await session.repairRound();
-  repairing.abort();
-  await traffic;
+  try {
+    await session.repairRound();
+  } finally {
+    repairing.abort();
+    await traffic;
+  }
   for (const user of damaged) await untilSettled(session, user);
   const unrepaired = await wrong(session, damaged, 'after the repair');
 
