@@ -92,15 +92,17 @@ export function teller(http: Http, random: Random) {
     /** The entries of an account, of all its parts. */
     async statement(accountId: string): Promise<readonly Entry[]> {
       const entries: Entry[] = [];
-      for (let cursor: string | undefined = ''; cursor !== undefined;) {
-        const path = `/accounts/${accountId}/statement?limit=100${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
+      // Small pages, so that every workload turns some.
+      const query = new URLSearchParams({ limit: '10' });
+      for (;;) {
+        const path = `/accounts/${accountId}/statement?${query.toString()}`;
         const reply = await insist(async () => http({ method: 'GET', path }));
         if (reply?.status !== 200) throw new Error(`no statement of ${accountId}: ${reply?.status} ${reply?.body}`);
-        const page = JSON.parse(reply.body) as { entries: readonly Entry[]; next?: string };
+        const page = JSON.parse(reply.body) as { readonly entries: readonly Entry[]; readonly next?: string };
         entries.push(...page.entries);
-        cursor = page.next;
+        if (page.next === undefined) return entries;
+        query.set('cursor', page.next);
       }
-      return entries;
     },
 
     /** Several accounts at one moment, or so the bank says. */

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { api, parseBody, parsed } from '../kit/http.ts';
+import { keyOf } from './domain.ts';
 import { chargeVariables } from './env.ts';
 import { chargeBody, idempotencyKey } from './input.ts';
-import { keyOf } from './domain.ts';
 import { charge } from './steps.ts';
 import { ledger, network } from './store.ts';
 

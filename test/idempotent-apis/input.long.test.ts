@@ -186,6 +186,22 @@ describe.each(['charge.naive', 'charge.wrapped', 'charge.improved'])('%s', (name
     expect(await call(name, { headers, body: JSON.stringify(good) })).toMatchObject({ status: 500 });
     expect(send).toHaveBeenCalled();
   });
+
+  it('looks a key up under the caller who signed', async () => {
+    const send = watchAws();
+    const headers = { 'content-type': 'application/json', 'idempotency-key': goodKey };
+    const keys = [];
+    for (const user of ['ann', 'ann', 'bob']) {
+      const requestContext = { authorizer: { iam: { userArn: `arn:aws:iam::123456789012:user/${user}` } } };
+      send.mockClear();
+      await call(name, { headers, body: JSON.stringify(good), requestContext: requestContext as never });
+      const { input } = send.mock.calls[0]![0] as unknown as { readonly input: object };
+      keys.push(/"idempotencyKey":(?:\{"S":)?"([^"]+)"/.exec(JSON.stringify(input))?.[1]);
+    }
+    expect(keys[0]).toBeDefined();
+    expect(keys[1]).toBe(keys[0]);
+    expect(keys[2]).not.toBe(keys[0]);
+  });
 });
 
 it.each(['charge.wrapped', 'charge.improved'])('%s says how to send the key that is missing', async (name) => {

@@ -21,16 +21,22 @@ const runtimeActions = [
   'xray:PutTraceSegments',
 ];
 
-/** What Lambda's pollers need of the role, by the type of the source: https://docs.aws.amazon.com/lambda/latest/dg/ */
+const ofStream = [
+  'dynamodb:DescribeStream',
+  'dynamodb:GetRecords',
+  'dynamodb:GetShardIterator',
+  'dynamodb:ListStreams',
+];
+
+/**
+ * What Lambda's pollers need of the role, by the type of the source: AWS Lambda Developer Guide, "Using Lambda with
+ * Amazon SQS" and "… with Amazon DynamoDB", execution role permissions.
+ */
 const pollerActions: Readonly<Record<string, readonly string[]>> = {
-  'AWS::DynamoDB::GlobalTable': streamActions(),
-  'AWS::DynamoDB::Table': streamActions(),
+  'AWS::DynamoDB::GlobalTable': ofStream,
+  'AWS::DynamoDB::Table': ofStream,
   'AWS::SQS::Queue': ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage'],
 };
-
-function streamActions(): readonly string[] {
-  return ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'];
-}
 
 const byConstruct = 'CDK’s SqsEventSource grants it with what the poller needs';
 

@@ -36,16 +36,12 @@ export async function readUsage(aws: AwsConfig, metered: Metered): Promise<Meter
   return { ...sumUsage(lines.filter((line) => line.designs === 'usage')), stateTransitions };
 }
 
-/** IAM actions that the calls of each function needed, by its physical name. */
-export async function readActions(
-  aws: AwsConfig,
-  { functions, sinceMs, ...arrival }: Omit<Metered, 'executions'>,
-): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const lines = await readProofLines(aws, functions, sinceMs, arrival);
-  const byFunction = Map.groupBy(
-    lines.filter((line) => line.designs === 'usage'),
-    (line) => line.function,
-  );
+/** IAM actions, such as `s3:GetObject`, that the calls of each function needed; `nameOf` shortens a function's name. */
+export function actionsUsed(
+  lines: readonly UsageLine[],
+  nameOf: (functionName: string) => string = (name) => name,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const byFunction = Map.groupBy(lines, (line) => nameOf(line.function));
   return new Map([...byFunction].map(([name, ofIt]) => [name, new Set(ofIt.flatMap(({ actions }) => actions))]));
 }
 

@@ -10,10 +10,11 @@ import { deploy, type Deployed, type DeployOptions } from '../deploy/deploy.ts';
 import { destroyStacks } from '../deploy/destroy.ts';
 import type { FiredFault } from '../emulator/microburst.ts';
 import { armBackground, forget, possible, writesTransactions } from './background.ts';
-import { faultControl, type FiredFaults, readFaultLines, sumFired } from './faults.ts';
+import { faultControl, type FiredFaults, sumFired } from './faults.ts';
 import { type UnusedGrants, unusedGrants } from './grants.ts';
 import { httpClient } from './http.ts';
-import { readActions, readUsage } from './meter.ts';
+import { readProofLines } from './lines.ts';
+import { actionsUsed, readUsage, sumUsage } from './meter.ts';
 import { sendThrough, type WireFaults } from './wire.ts';
 
 export interface ProveOptions {
@@ -163,15 +164,20 @@ async function measureVariant(
   const hits = background.length === 0 ? undefined : await armBackground(aws, names, { faults: background, seed });
   try {
     const driven = await drive(proof, target, disturbance !== undefined);
-    const lines = await readFaultLines(aws, names, sinceMs);
-    const used = await readActions(aws, { functions: names, sinceMs });
+    const lines = await readProofLines(aws, names, sinceMs);
+    const usageLines = lines.filter((line) => line.designs === 'usage');
+    const nameOf = (name: string) => functions.get(name)!;
     return {
       ...driven,
-      usage: await usage(sinceMs),
-      faults: sumFired(lines, (name) => functions.get(name)!),
+      // The executions are the workload's, which asks for their transitions itself.
+      usage: { ...sumUsage(usageLines), stateTransitions: 0 },
+      faults: sumFired(
+        lines.filter((line) => line.designs === 'fault'),
+        nameOf,
+      ),
       unused: unusedGrants(
         Object.values(templates),
-        new Map([...used].map(([name, actions]) => [functions.get(name)!, actions])),
+        actionsUsed(usageLines, nameOf),
         shortName,
         proof.unusedGrants?.[variant],
       ),

@@ -3,7 +3,7 @@ import { CloudWatchLogsClient, CreateLogStreamCommand, PutLogEventsCommand } fro
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { readProofLines } from '../../../tools/prove/lines.ts';
-import { readActions, readUsage } from '../../../tools/prove/meter.ts';
+import { actionsUsed, readUsage } from '../../../tools/prove/meter.ts';
 import { deployProbe, type Probe } from './probe.ts';
 
 const aws = inject('aws');
@@ -50,7 +50,8 @@ it('meters exactly what a scripted handler did', async () => {
     stateTransitions: 0,
   });
   expect(usage.handlerMs).toBeGreaterThan(1);
-  const actions = await readActions(aws, { functions: [probe.functionName], sinceMs });
+  const lines = await readProofLines(aws, [probe.functionName], sinceMs);
+  const actions = actionsUsed(lines.filter((line) => line.designs === 'usage'));
   expect([...(actions.get(probe.functionName) ?? [])].toSorted()).toEqual([
     'dynamodb:GetItem',
     'dynamodb:PutItem',
