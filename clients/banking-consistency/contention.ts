@@ -6,8 +6,9 @@
  * Times are in whole milliseconds. Latencies are assumptions, of the order that AWS names ("single-digit milliseconds"
  * for single items, a transaction being two rounds).
  */
+import { backoffMs } from '../../engines/retry/retry.ts';
 import { randomFrom, type Random } from '../../engines/simulation/random.ts';
-import { type Account, backoffMs, partsOf, partToPay, retry } from '../../lambdas/banking-consistency/domain.ts';
+import { type Account, conflicts, partsOf, partToPay } from '../../lambdas/banking-consistency/domain.ts';
 
 const latencyMs = {
   /** A transactional read, from 3. */
@@ -56,11 +57,11 @@ export function payInto(
 
   const attempt = (number: number, nowMs: number): void => {
     attempts += 1;
-    const part = parts.get(partToPay(account, fraction(random)))!;
+    const part = parts.get(partToPay(account, random.fraction()))!;
     const again = (failedMs: number): void => {
-      if (number === retry.attemptsMax) givenUp += 1;
+      if (number === conflicts.attemptsMax) givenUp += 1;
       else {
-        const nextMs = Math.ceil(failedMs + backoffMs(number, fraction(random)));
+        const nextMs = Math.ceil(failedMs + backoffMs(conflicts, number, random.fraction()));
         at(nextMs, () => attempt(number + 1, nextMs));
       }
     };
@@ -112,8 +113,4 @@ function takeUnits(part: Part, nowMs: number): boolean {
 
 function drawn(random: Random, { min, spread }: { readonly min: number; readonly spread: number }): number {
   return min + random.below(spread + 1);
-}
-
-function fraction(random: Random): number {
-  return random.below(2 ** 32) / 2 ** 32;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Access, Transaction } from '../../engines/history/check.ts';
 import type { Entry } from '../../engines/ledger/chain.ts';
+import { retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import type { Random } from '../../engines/simulation/random.ts';
 import {
   type Account,
@@ -23,8 +24,8 @@ export type Outcome =
   /** No answer that says what became of it, however often it was asked. */
   | { readonly is: 'unknown' };
 
-const attemptsMax = 40;
-const waitMaxMs = 1_000;
+/** How a client insists: half a minute. */
+const persistence: RetryPolicy = { attemptsMax: 40, baseMs: 20, maxMs: 1_000 };
 
 /**
  * A client that keeps a history: of each transfer, sent again under the same id until an answer says what became of it,
@@ -34,17 +35,13 @@ export function teller(http: Http, random: Random) {
   const history = new Map<string, Transaction>();
   let looks = 0;
 
-  /** Sends until there is a reply that is final; with full jitter, as the bank itself waits. */
-  async function insist(
-    send: () => ReturnType<Http>,
-  ): Promise<{ readonly status: number; readonly body: string } | undefined> {
-    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-      if (attempt > 1) await sleep((random.below(1000) / 1000) * Math.min(waitMaxMs, 20 * 2 ** attempt));
+  /** Sends until there is a reply that is final. */
+  async function insist(send: () => ReturnType<Http>): Promise<Awaited<ReturnType<Http>> | undefined> {
+    return retry(persistence, { random: random.fraction, wait: async (ms) => sleep(ms) }, async () => {
       const reply = await send().catch(() => undefined);
       // These ask to come again; a 5xx or a broken connection leaves open what became of it.
-      if (reply !== undefined && reply.status < 500 && ![409, 429].includes(reply.status)) return reply;
-    }
-    return undefined;
+      return reply === undefined || reply.status >= 500 || [409, 429].includes(reply.status) ? undefined : reply;
+    });
   }
 
   async function move(id: string, send: () => ReturnType<Http>): Promise<Outcome> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { exponential } from '../../engines/consistency/chance.ts';
+import { type Patience, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import type { Random } from '../../engines/simulation/random.ts';
 import type { Click } from '../../lambdas/consistency-choice/domain.ts';
 
@@ -42,21 +43,22 @@ export function clickId(random: Random, atMs: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7${hex(3)}-${variant}${hex(3)}-${hex(12)}`;
 }
 
-const attemptsMax = 10;
-const retryMs = 50;
+const persistence: RetryPolicy = { attemptsMax: 10, baseMs: 50, maxMs: 1_000 };
+const patience: Patience = { random: Math.random, wait: async (ms) => sleep(ms) };
 
 /**
  * Sends until there is an answer that is one: a client whose request failed does not know whether it was done, and sends
  * the same again. @throws {Error} after so many attempts.
  */
 export async function sendUntilAnswered(send: Send, request: Request): Promise<Reply> {
-  for (let attempt = 1; ; attempt += 1) {
-    const reply = await send(request).catch(() => undefined);
-    if (reply !== undefined && reply.status < 500) return reply;
-    if (attempt === attemptsMax)
-      throw new Error(`${request.method} ${request.path} failed ${attempt} times: ${reply?.status} ${reply?.body}`);
-    await sleep(retryMs * attempt);
-  }
+  let last: Reply | undefined;
+  const reply = await retry(persistence, patience, async () => {
+    last = await send(request).catch(() => undefined);
+    return last === undefined || last.status >= 500 ? undefined : last;
+  });
+  if (reply !== undefined) return reply;
+  const times = `${persistence.attemptsMax} times`;
+  throw new Error(`${request.method} ${request.path} failed ${times}: ${last?.status} ${last?.body}`);
 }
 
 /** Sends each item, some of them twice at the same time, so many at once; the last reply to each. */

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Patience, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import type { ShownPost, State, Verb } from '../../lambdas/friends-counter/domain.ts';
 
 /** What members and a person at the console need to know of a deployed variant. */
@@ -47,8 +48,10 @@ export interface RoundResult {
 const batchMax = 25;
 const batchesAtOnce = 8;
 /** A worker that was killed is replaced in that time; a busy emulator needs it twice over. */
-const retryDelayMs = 50;
-const attemptsMax = 40;
+const persistence: RetryPolicy = { attemptsMax: 40, baseMs: 50, maxMs: 100 };
+/** The table's, whoever else loads it. */
+const unprocessed: RetryPolicy = { attemptsMax: 8, baseMs: 25, maxMs: 6_400 };
+const patience: Patience = { random: Math.random, wait: async (ms) => sleep(ms) };
 const jobFailuresMax = 20;
 
 const methods = {
@@ -80,15 +83,15 @@ export function members(place: Place) {
     await Promise.all(
       Array.from({ length: batchesAtOnce }, async () => {
         for (let batch = batches.pop(); batch !== undefined; batch = batches.pop()) {
-          let left: WriteRequest[] | undefined = batch.map((PutRequest) => ({ PutRequest }));
-          for (let attempt = 1; left !== undefined && left.length > 0; attempt += 1) {
-            if (attempt > 8) throw new Error(`DynamoDB left ${left.length} items of ${table} unstored 8 times`);
-            if (attempt > 1) await sleep(25 * 2 ** attempt);
-            const reply: BatchWriteItemCommandOutput = await dynamo.send(
-              new BatchWriteItemCommand({ RequestItems: { [table]: left } }),
-            );
-            left = reply.UnprocessedItems?.[table];
-          }
+          let left: WriteRequest[] = batch.map((PutRequest) => ({ PutRequest }));
+          const stored = await retry(unprocessed, patience, async () => {
+            const request = new BatchWriteItemCommand({ RequestItems: { [table]: left } });
+            const reply: BatchWriteItemCommandOutput = await dynamo.send(request);
+            left = reply.UnprocessedItems?.[table] ?? [];
+            return left.length === 0 ? true : undefined;
+          });
+          if (stored === undefined)
+            throw new Error(`DynamoDB left ${left.length} items of ${table} unstored ${unprocessed.attemptsMax} times`);
         }
       }),
     );
@@ -96,13 +99,13 @@ export function members(place: Place) {
 
   /** Asks until there is an answer, which is to be that it was done: for what may be asked twice. */
   async function answered(request: Parameters<typeof http>[0]): ReturnType<typeof http> {
-    let reply: Awaited<ReturnType<typeof http>> | undefined;
-    for (let attempts = 0; attempts < attemptsMax && (reply === undefined || reply.status >= 500); attempts += 1) {
-      if (attempts > 0) await sleep(retryDelayMs);
-      reply = await http(request).catch(() => undefined);
-    }
+    let last: Awaited<ReturnType<typeof http>> | undefined;
+    const reply = await retry(persistence, patience, async () => {
+      last = await http(request).catch(() => undefined);
+      return last === undefined || last.status >= 500 ? undefined : last;
+    });
     if (reply !== undefined && reply.status < 300) return reply;
-    throw new Error(`${request.method} ${request.path} answered ${reply?.status ?? 'nothing'}: ${reply?.body}`);
+    throw new Error(`${request.method} ${request.path} answered ${last?.status ?? 'nothing'}: ${last?.body}`);
   }
 
   return {
@@ -161,12 +164,11 @@ export function members(place: Place) {
 
     /** A client that tries again while it gets no answer, up to so many attempts. */
     async insist(verb: Verb, user: string, other: string, attemptsMax: number): Promise<Outcome> {
-      for (let attempts = 1; attempts <= attemptsMax; attempts += 1) {
+      const outcome = await retry({ ...persistence, attemptsMax }, patience, async (attempts) => {
         const reply = await this.ask(verb, user, other);
-        if (reply !== undefined) return { ...reply, attempts };
-        await sleep(retryDelayMs);
-      }
-      return { gaveUp: true };
+        return reply && { ...reply, attempts };
+      });
+      return outcome ?? { gaveUp: true };
     },
 
     async view(user: string, post: string): Promise<ShownPost> {

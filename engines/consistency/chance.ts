@@ -1,7 +1,7 @@
 import type { Random } from '../simulation/random.ts';
 
 /** Uniform in (0, 1). */
-export function uniform(random: Random): number {
+export function uniform(random: Pick<Random, 'below'>): number {
   return (random.below(2 ** 32 - 1) + 1) / 2 ** 32;
 }
 

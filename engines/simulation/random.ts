@@ -2,6 +2,8 @@
 export interface Random {
   /** An integer in [0, bound), for bounds up to 2^32. */
   below(bound: number): number;
+  /** Uniform in [0, 1). */
+  fraction(): number;
   /** True with the given probability. */
   share(probability: number): boolean;
 }
@@ -15,8 +17,10 @@ export function randomFrom(seed: number): Random {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return (mixed ^ (mixed >>> 14)) >>> 0;
   };
+  const fraction = (): number => next() / 2 ** 32;
   return {
-    below: (bound) => Math.floor((next() / 2 ** 32) * bound),
-    share: (probability) => next() / 2 ** 32 < probability,
+    below: (bound) => Math.floor(fraction() * bound),
+    fraction,
+    share: (probability) => fraction() < probability,
   };
 }

@@ -7,6 +7,7 @@
  */
 
 import type { ArchivedChange, Entry, Slot } from '../../engines/ledger/chain.ts';
+import type { RetryPolicy } from '../../engines/retry/retry.ts';
 
 /** ISO 4217 codes that accounts may be kept in. */
 export const currencies = ['CHF', 'EUR', 'GBP', 'JPY', 'KWD', 'USD'] as const;
@@ -177,19 +178,8 @@ export function reversalOf({ transferId, from, to, amountMinor, currency }: Tran
   return { transferId: `${transferId}~reversal`, from: to, to: from, amountMinor, currency, reverses: transferId };
 }
 
-/** Attempts of one request at a transfer, and how long it waits between them. */
-export const retry = { attemptsMax: 10, baseMs: 20, maxMs: 400 } as const;
-
-/**
- * Full jitter (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015): those that met once are spread
- * over all of the wait.
- *
- * @param attempt that failed, from 1
- * @param random in [0, 1)
- */
-export function backoffMs(attempt: number, random: number): number {
-  return random * Math.min(retry.maxMs, retry.baseMs * 2 ** attempt);
-}
+/** Attempts of one request at what other transfers are in the way of, and how long it waits between them. */
+export const conflicts: RetryPolicy = { attemptsMax: 10, baseMs: 20, maxMs: 400 };
 
 /** How an account is shown. */
 export interface AccountView {

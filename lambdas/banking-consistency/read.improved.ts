@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readEnv } from '../kit/env.ts';
 import { api, json, parsed } from '../kit/http.ts';
+import { patience } from '../kit/patience.ts';
 import { accountsVariables } from './env.ts';
 import { accountId, accountsQuery } from './input.ts';
 import { read, togetherFrom } from './steps.ts';
@@ -8,7 +8,7 @@ import { accounts } from './store.ts';
 
 const env = readEnv(accountsVariables);
 const bank = accounts(env.accountsTable);
-const together = togetherFrom(bank, { random: Math.random, wait: async (ms: number) => sleep(ms) });
+const together = togetherFrom(bank, patience);
 
 /** `GET /accounts/{id}`, and `GET /accounts?ids=a,b` for several as they were together. */
 export const handler = api(async ({ parameters, query }) => {

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { api, parsed } from '../kit/http.ts';
+import { patience } from '../kit/patience.ts';
 import { reversalOf } from './domain.ts';
 import { bankVariables } from './env.ts';
 import { transferId } from './input.ts';
@@ -13,7 +13,7 @@ const bank = {
   accounts: accounts(env.accountsTable),
   ledger: ledger(env),
   clock: systemClock,
-  chance: { random: Math.random, wait: async (ms: number) => sleep(ms) },
+  patience,
 };
 
 /** `POST /transfers/{id}/reversal`: a transfer of its own, whose id follows from the first one's. */

@@ -9,14 +9,15 @@ import {
   type Sha256,
   slotText,
 } from '../../engines/ledger/chain.ts';
+import { type Patience, retry } from '../../engines/retry/retry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
   type Account,
   after,
   archiving,
-  backoffMs,
   type Balance,
+  conflicts,
   decideTransfer,
   entryOf,
   isSame,
@@ -26,7 +27,6 @@ import {
   objectionTo,
   partsOf,
   partToPay,
-  retry,
   type SeenSlot,
   type TransferRecord,
   type TransferRequest,
@@ -39,12 +39,6 @@ export type Ledger = ReturnType<typeof ledger>;
 export type PlainLedger = ReturnType<typeof plainLedger>;
 export type Entries = ReturnType<typeof entries>;
 export type Archive = ReturnType<typeof archive>;
-
-export interface Chance {
-  /** In [0, 1). */
-  random(): number;
-  wait(ms: number): Promise<void>;
-}
 
 export async function open(
   account: Account,
@@ -62,32 +56,26 @@ export async function open(
  */
 export async function transfer(
   request: TransferRequest,
-  bank: { readonly accounts: Accounts; readonly ledger: Ledger; readonly clock: Clock; readonly chance: Chance },
+  bank: { readonly accounts: Accounts; readonly ledger: Ledger; readonly clock: Clock; readonly patience: Patience },
 ): Promise<Reply> {
-  const { accounts, ledger, clock, chance } = bank;
+  const { accounts, ledger, clock, patience } = bank;
   const [payer, payee] = await partiesOf(request, accounts);
   const payerParts = partsOf(payer);
-  for (let attempt = 1; attempt <= retry.attemptsMax; attempt += 1) {
-    if (attempt > 1) await chance.wait(backoffMs(attempt - 1, chance.random()));
-    const seen = await ledger.snapshot(request.transferId, [...payerParts, partToPay(payee, chance.random())]);
-    if (seen === undefined) continue;
+  const reply = await retry(conflicts, patience, async () => {
+    const seen = await ledger.snapshot(request.transferId, [...payerParts, partToPay(payee, patience.random())]);
+    if (seen === undefined) return undefined;
     if (seen.record !== undefined) return replay(seen.record, request);
     const decision = decideTransfer(request, payer, seen.balances.slice(0, -1), seen.balances.at(-1)!);
     if (decision.do === 'post') {
       const record = await ledger.post(request, decision.postings, clock());
-      if (record !== undefined) return replyOf(record);
-    } else {
-      const record: TransferRecord = {
-        ...request,
-        atMs: clock(),
-        state: 'refused',
-        because: decision.because,
-        seen: decision.seen,
-      };
-      if (await ledger.refuse(record)) return replyOf(record);
+      return record === undefined ? undefined : replyOf(record);
     }
-  }
-  throw new Problem(409, `transfer "${request.transferId}" met others ${retry.attemptsMax} times: send it again`, {
+    const { because, seen: balances } = decision;
+    const record: TransferRecord = { ...request, atMs: clock(), state: 'refused', because, seen: balances };
+    return (await ledger.refuse(record)) ? replyOf(record) : undefined;
+  });
+  if (reply !== undefined) return reply;
+  throw new Problem(409, `transfer "${request.transferId}" met others ${conflicts.attemptsMax} times: send it again`, {
     headers: { 'retry-after': '1' },
   });
 }
@@ -195,13 +183,10 @@ export async function read(
 }
 
 /** Balances that were all true at one moment. @throws {Problem} 409 when writers are in the way time after time. */
-export function togetherFrom(accounts: Accounts, chance: Chance) {
+export function togetherFrom(accounts: Accounts, patience: Patience) {
   return async (parts: readonly string[]): Promise<readonly Balance[]> => {
-    for (let attempt = 1; attempt <= retry.attemptsMax; attempt += 1) {
-      if (attempt > 1) await chance.wait(backoffMs(attempt - 1, chance.random()));
-      const balances = await accounts.snapshot(parts);
-      if (balances !== undefined) return balances;
-    }
+    const balances = await retry(conflicts, patience, async () => accounts.snapshot(parts));
+    if (balances !== undefined) return balances;
     throw new Problem(409, 'transfers are under way on these accounts: ask again', { headers: { 'retry-after': '1' } });
   };
 }

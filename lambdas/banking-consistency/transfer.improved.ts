@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { api, parseBody } from '../kit/http.ts';
+import { patience } from '../kit/patience.ts';
 import { bankVariables } from './env.ts';
 import { transferBody } from './input.ts';
 import { transfer } from './steps.ts';
@@ -12,7 +12,7 @@ const bank = {
   accounts: accounts(env.accountsTable),
   ledger: ledger(env),
   clock: systemClock,
-  chance: { random: Math.random, wait: async (ms: number) => sleep(ms) },
+  patience,
 };
 
 /** `POST /transfers` */

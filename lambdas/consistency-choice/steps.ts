@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
+import { retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
+import { patience } from '../kit/patience.ts';
 import { logger } from '../kit/run.ts';
 import {
   addMarks,
@@ -24,17 +26,15 @@ type Of<Store extends (...args: never[]) => unknown, Key extends keyof ReturnTyp
 >;
 
 /** Attempts at what another writer was faster at. */
-const attemptsMax = 6;
-const backoffMs = 20;
+const races: RetryPolicy = { attemptsMax: 6, baseMs: 20, maxMs: 1_000 };
 
-/** Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): two that met once do not meet again. */
-async function backOff(attempt: number): Promise<void> {
-  await sleep(Math.random() * backoffMs * 2 ** attempt);
-}
-
-export async function enter(entry: Entry, accountsTable: Of<typeof accounts, 'enter'>): Promise<Reply> {
+export async function enter(
+  entry: Entry,
+  accountsTable: Of<typeof accounts, 'enter'>,
+  waiting = patience,
+): Promise<Reply> {
   const { account, id, amount } = entry;
-  for (let attempt = 1; ; attempt += 1) {
+  const reply = await retry(races, waiting, async () => {
     const outcome = await accountsTable.enter(entry);
     if ('entered' in outcome) return json(outcome.entered === 'now' ? 201 : 200, { account, entry: id, amount });
     switch (outcome.refused) {
@@ -43,13 +43,11 @@ export async function enter(entry: Entry, accountsTable: Of<typeof accounts, 'en
       case 'funds':
         throw new Problem(409, `an entry of ${amount} does not fit the balance of ${account}: read it, enter less`);
       case 'contended':
-        if (attempt === attemptsMax)
-          throw new Problem(503, `others write to ${account} at the same time: try again`, {
-            headers: { 'retry-after': '1' },
-          });
-        await backOff(attempt);
+        return undefined;
     }
-  }
+  });
+  if (reply !== undefined) return reply;
+  throw new Problem(503, `others write to ${account} at the same time: try again`, { headers: { 'retry-after': '1' } });
 }
 
 interface Counting {
@@ -85,15 +83,16 @@ export async function countClicks(messages: readonly ClickMessage[], counting: C
 /** False when the group must come again. */
 async function countGroup(group: ClickGroup, { seen }: Counting): Promise<boolean> {
   try {
-    for (let attempt = 1; attempt <= attemptsMax; attempt += 1) {
-      if (attempt > 1) await backOff(attempt);
+    const counted = await retry(races, patience, async () => {
       const before = await seen.read(group);
       const { marks, added } = addMarks(before.marks, group.clicks);
       if (added === 0) return true;
       if (!marksFit(marks)) throw new Error(`the marks of ${group.key} do not fit in an item: raise \`shards\``);
-      if ((await seen.count(group, before, marks, added)).counted) return true;
-    }
-    throw new Error(`other consumers were faster ${attemptsMax} times at ${group.key}`);
+      return (await seen.count(group, before, marks, added)).counted ? true : undefined;
+    });
+    if (counted === undefined)
+      throw new Error(`other consumers were faster ${races.attemptsMax} times at ${group.key}`);
+    return true;
   } catch (error) {
     // One group's trouble is not another's: theirs are counted, and this one's messages come again.
     logger.error('a group of clicks was not counted', error as Error);

@@ -6,21 +6,22 @@
  * it (`counted`), so that a counter always equals the sum of its sides' `counted`, whoever counts them and when.
  */
 
+import type { RetryPolicy } from '../../engines/retry/retry.ts';
+
 export const limits = {
   idCharsMax: 64,
   nameCharsMax: 200,
   textCharsMax: 2_000,
   /** Items of one transaction are 100 (DynamoDB): so many sides and their counter. */
   sidesOfTransactionMax: 99,
-  /** Lost races after which a caller is told to come again. */
-  attemptsMax: 12,
-  /** Between two attempts, at most, with full jitter. */
-  retryDelayMaxMs: 400,
   /** Answers that one environment keeps. */
   answersMax: 1_000,
   /** How long what is no friendship any more stays, so that its last change can still be counted. */
   tombstoneDays: 30,
 } as const;
+
+/** Lost races after which a caller is told to come again. */
+export const races: RetryPolicy = { attemptsMax: 12, baseMs: 10, maxMs: 400 };
 
 /** What a member's side of a relation says: `blocked` means that this member has blocked the other. */
 export type State = 'friends' | 'blocked' | 'none';

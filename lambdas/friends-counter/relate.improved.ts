@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../kit/clock.ts';
 import { api, parsed } from '../kit/http.ts';
 import { readEnv } from '../kit/env.ts';
+import { patience } from '../kit/patience.ts';
 import { relateVariables } from './env.ts';
 import { pairPath, verbOf } from './input.ts';
 import { relate } from './steps.ts';
@@ -9,10 +9,7 @@ import { ledger } from './store.ts';
 
 const env = readEnv(relateVariables);
 const stores = { ledger: ledger({ users: env.usersTable, friends: env.friendsTable, counters: env.countersTable }) };
-const how = {
-  streamedFrom: Number(env.streamedFrom),
-  patience: { clock: systemClock, sleep: (ms: number) => sleep(ms), random: Math.random },
-};
+const how = { streamedFrom: Number(env.streamedFrom), clock: systemClock, patience };
 
 /** PUT and DELETE of /users/{user}/friends/{other} and /users/{user}/blocks/{other}. */
 export const handler = api(async ({ route, parameters }) =>

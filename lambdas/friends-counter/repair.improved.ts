@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { parsed } from '../kit/http.ts';
+import { patience } from '../kit/patience.ts';
 import { logger, run } from '../kit/run.ts';
 import { repairVariables } from './env.ts';
 import { repairInput } from './input.ts';
@@ -14,13 +14,13 @@ const stores = {
   counters: counters(env.countersTable),
   repairs: repairs(env.repairsTable),
 };
-const patience = { clock: systemClock, sleep: (ms: number) => sleep(ms), random: Math.random };
+const timing = { clock: systemClock, patience };
 
 /** The schedule's, for the members whose turn it is; a person's, for the one that they name. */
 export const handler = run(async (event: unknown, context) => {
   const { user } = parsed(event, repairInput, 'the input');
-  if (user !== undefined) return repair(user, stores, patience);
-  const round = await repairRound(stores, patience, () => context.getRemainingTimeInMillis());
+  if (user !== undefined) return repair(user, stores, timing);
+  const round = await repairRound(stores, timing, () => context.getRemainingTimeInMillis());
   for (const failure of round.failed) logger.error('counter not repaired', { failure });
   for (const correction of round.corrected) logger.warn('counter corrected', { ...correction });
   return round;

@@ -1,5 +1,6 @@
-/** What the handlers do. Stores, clock and sleep are arguments. */
+/** What the handlers do. Stores, clock and patience are arguments. */
 
+import { type Patience, retry } from '../../engines/retry/retry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
@@ -13,6 +14,7 @@ import {
   limits,
   type Party,
   type Post,
+  races,
   settlingOf,
   type ShownPost,
   type State,
@@ -26,12 +28,10 @@ type Rows = ReturnType<typeof rows>;
 type Counters = ReturnType<typeof counters>;
 type Repairs = ReturnType<typeof repairs>;
 
-/** How to wait between two attempts; a test that waits for nobody resolves at once. */
-export interface Patience {
+/** The time, and how to wait between two attempts. */
+export interface Timing {
   readonly clock: Clock;
-  readonly sleep: (ms: number) => Promise<void>;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
+  readonly patience: Patience;
 }
 
 /** Publishes, or replaces, a member's post. */
@@ -121,16 +121,16 @@ function friends(state: State): number {
 export async function relate(
   { verb, user, other }: Change,
   stores: { readonly ledger: Ledger },
-  { streamedFrom, patience }: { readonly streamedFrom: number; readonly patience: Patience },
+  { streamedFrom, clock, patience }: Timing & { readonly streamedFrom: number },
 ): Promise<Reply> {
-  const reply = await attempts(patience, async () => {
+  const reply = await retry(races, patience, async () => {
     const [mine, theirs] = await stores.ledger.parties(user, other);
     for (const { known, side } of [mine, theirs] satisfies readonly Party[]) if (!known) throw unknownUser(side.user);
     const decision = decide(verb, mine.side.state, theirs.side.state);
     if (decision.do === 'refuse') throw blocked(user, other);
     if (decision.do === 'nothing') return related(verb, mine.side.state, false);
     const writes = writesOf([mine, decision.mine], [theirs, decision.theirs], streamedFrom);
-    const { applied } = await stores.ledger.apply(writes, patience.clock());
+    const { applied } = await stores.ledger.apply(writes, clock());
     return applied ? related(verb, decision.mine, true) : undefined;
   });
   if (reply === undefined) throw busy();
@@ -142,20 +142,20 @@ export async function settle(
   user: string,
   others: readonly string[],
   stores: { readonly ledger: Ledger },
-  patience: Patience,
+  { clock, patience }: Timing,
 ): Promise<{ readonly settled: number }> {
   let settled = 0;
   for (let from = 0; from < others.length; from += limits.sidesOfTransactionMax) {
     const chunk = others.slice(from, from + limits.sidesOfTransactionMax);
-    const done = await attempts(patience, async () => {
+    const done = await retry(races, patience, async () => {
       const { counter, sides } = await stores.ledger.sides(user, chunk);
       const writes = settlingOf(counter, sides);
       if (writes === undefined) return 0;
-      const { applied }: Applied = await stores.ledger.apply(writes, patience.clock());
+      const { applied }: Applied = await stores.ledger.apply(writes, clock());
       return applied ? writes.sides.length : undefined;
     });
     // The stream hands the batch over again.
-    if (done === undefined) throw new Error(`the sides of ${user} changed ${limits.attemptsMax} times: try again`);
+    if (done === undefined) throw new Error(`the sides of ${user} changed ${races.attemptsMax} times: try again`);
     settled += done;
   }
   return { settled };
@@ -182,11 +182,11 @@ const recountsMax = 5;
 export async function repair(
   user: string,
   stores: { readonly ledger: Ledger; readonly counters: Counters },
-  patience: Patience,
+  timing: Timing,
 ): Promise<Repaired> {
   let suspected: number | undefined;
   for (let recount = 1; recount <= recountsMax; recount += 1) {
-    const { epoch, friends } = await fence(user, stores, patience);
+    const { epoch, friends } = await fence(user, stores, timing);
     const unsettled: string[] = [];
     let counted = 0;
     for await (const page of stores.ledger.allSides(user)) {
@@ -205,7 +205,7 @@ export async function repair(
       // Another job has begun an epoch: what it found counts, or what is found then.
       if (!corrected) continue;
     }
-    return { user, corrected: difference, ...(await settle(user, unsettled, stores, patience)) };
+    return { user, corrected: difference, ...(await settle(user, unsettled, stores, timing)) };
   }
   throw new Error(`${recountsMax} recounts of ${user} did not agree: let one repair job run at a time`);
 }
@@ -213,9 +213,9 @@ export async function repair(
 async function fence(
   user: string,
   { counters }: { readonly counters: Counters },
-  patience: Patience,
+  { patience }: Timing,
 ): Promise<Counter> {
-  const fenced = await attempts(patience, () => counters.fence(user));
+  const fenced = await retry(races, patience, async () => counters.fence(user));
   if (fenced === undefined) throw new Error(`the counter of ${user} is never at rest: let the repair job come again`);
   return fenced;
 }
@@ -236,7 +236,7 @@ export interface Round {
 /** Repairs members in turn, as many as time allows; the next run goes on where this one stopped. */
 export async function repairRound(
   stores: { readonly ledger: Ledger; readonly counters: Counters; readonly repairs: Repairs },
-  patience: Patience,
+  timing: Timing,
   remainingMs: () => number,
 ): Promise<Round> {
   let from = await stores.repairs.from();
@@ -247,7 +247,7 @@ export async function repairRound(
     const { users: members, next } = await stores.counters.page(from, membersMax);
     for (const user of members) {
       try {
-        const result = await repair(user, stores, patience);
+        const result = await repair(user, stores, timing);
         repaired += 1;
         if (result.corrected !== 0) corrected.push(result);
       } catch (error) {
@@ -259,19 +259,6 @@ export async function repairRound(
     if (from === undefined) return { repaired, corrected, failed, roundIsOver: true };
   }
   return { repaired, corrected, failed, roundIsOver: false };
-}
-
-/** Until an attempt gives something; nothing when none of them does. Full jitter (AWS, "Exponential backoff and jitter"). */
-async function attempts<Result>(
-  { sleep, random }: Patience,
-  attempt: () => Promise<Result | undefined>,
-): Promise<Result | undefined> {
-  for (let n = 1; n <= limits.attemptsMax; n += 1) {
-    const result = await attempt();
-    if (result !== undefined) return result;
-    await sleep(random() * Math.min(limits.retryDelayMaxMs, 10 * 2 ** n));
-  }
-  return undefined;
 }
 
 function related(verb: Change['verb'], state: State, changed: boolean): Reply {

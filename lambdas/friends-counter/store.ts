@@ -14,8 +14,9 @@ import {
   UpdateItemCommand,
   DeleteItemCommand,
 } from '@aws-sdk/client-dynamodb';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { retry } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
+import { patience } from '../kit/patience.ts';
 import {
   type Bit,
   type Counter,
@@ -23,6 +24,7 @@ import {
   limits,
   type Party,
   type Post,
+  races,
   type Side,
   type State,
   type Writes,
@@ -232,23 +234,22 @@ export function ledger(
   ): Promise<(table: string, key: Item) => Item | undefined> {
     const found = new Map<string, Item>();
     const label = (table: string, key: Item) => JSON.stringify([table, key['user']!.S, key['other']?.S]);
-    let left: Record<string, KeysAndAttributes> | undefined = Object.fromEntries(
+    let left: Record<string, KeysAndAttributes> = Object.fromEntries(
       Object.entries(keys).map(([table, ofTable]) => [
         table,
         { Keys: [...ofTable], ConsistentRead: table !== tables.users },
       ]),
     );
-    for (let attempt = 1; left !== undefined && Object.keys(left).length > 0; attempt += 1) {
-      if (attempt > limits.attemptsMax)
-        throw new Error(`DynamoDB left keys unread ${limits.attemptsMax} times: try again`);
-      // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
-      if (attempt > 1) await sleep(Math.min(limits.retryDelayMaxMs, 10 * 2 ** attempt));
+    // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
+    const all = await retry(races, patience, async () => {
       const reply: BatchGetItemCommandOutput = await dynamo.send(new BatchGetItemCommand({ RequestItems: left }));
       for (const [table, items] of Object.entries(reply.Responses ?? {})) {
         for (const item of items) found.set(label(table, item), item);
       }
-      left = reply.UnprocessedKeys;
-    }
+      left = reply.UnprocessedKeys ?? {};
+      return Object.keys(left).length === 0 ? true : undefined;
+    });
+    if (all === undefined) throw new Error(`DynamoDB left keys unread ${races.attemptsMax} times: try again`);
     return (table, key) => found.get(label(table, key));
   }
 

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type AttributeValue,
   BatchWriteItemCommand,
@@ -19,7 +18,9 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
+import { patience } from '../kit/patience.ts';
 import type { PinnedDocument, Progress, StoredRecord } from './domain.ts';
 
 /** Times that a broken connection is replaced before the reader has received another byte. */
@@ -140,30 +141,32 @@ function filesOf(s3: S3Client, bucket: string, loadId: string) {
 
 /** DynamoDB's own maximum. */
 const batchWriteMax = 25;
-const attemptsMax = 8;
+const unprocessed: RetryPolicy = { attemptsMax: 8, baseMs: 25, maxMs: 6_400 };
 
 /** The records of all documents: by their cut, then by their byte. */
-export function records(table: string, dynamo = new DynamoDBClient(bounded)) {
+export function records(table: string, dynamo = new DynamoDBClient(bounded), waiting = patience) {
   return {
     batchMax: batchWriteMax,
 
     /** Stores at most 25 records of one cut. Stored again they are the same items. */
     async put(document: string, part: string, batch: readonly StoredRecord[]): Promise<void> {
-      let left: WriteRequest[] | undefined = batch.map(({ byte, json }) => ({
+      let left: WriteRequest[] = batch.map(({ byte, json }) => ({
         PutRequest: {
           Item: { part: { S: part }, byte: { S: byteKey(byte) }, document: { S: document }, record: { S: json } },
         },
       }));
-      for (let attempt = 1; left !== undefined && left.length > 0; attempt += 1) {
-        if (attempt > attemptsMax)
-          throw new Error(`DynamoDB left ${left.length} records of ${part} unstored ${attemptsMax} times: start again`);
-        // The service says how much it left, not when to come again: back off (AWS, "Error retries", BatchWriteItem).
-        if (attempt > 1) await sleep(25 * 2 ** attempt);
+      // The service says how much it left, not when to come again: back off (AWS, "Error retries", BatchWriteItem).
+      const stored = await retry(unprocessed, waiting, async () => {
         const reply: BatchWriteItemCommandOutput = await dynamo.send(
           new BatchWriteItemCommand({ RequestItems: { [table]: left } }),
         );
-        left = reply.UnprocessedItems?.[table];
-      }
+        left = reply.UnprocessedItems?.[table] ?? [];
+        return left.length === 0 ? true : undefined;
+      });
+      if (stored === undefined)
+        throw new Error(
+          `DynamoDB left ${left.length} records of ${part} unstored ${unprocessed.attemptsMax} times: start again`,
+        );
     },
   };
 }

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   type Account,
   after,
-  backoffMs,
   type Balance,
   decideTransfer,
   isSame,
@@ -13,7 +12,6 @@ import {
   objectionTo,
   partsOf,
   partToPay,
-  retry,
   reversalOf,
   type TransferRecord,
   type TransferRequest,
@@ -140,16 +138,6 @@ describe('an account in parts', () => {
       parts,
     });
   });
-});
-
-describe('a wait', () => {
-  test.prop([fc.integer({ min: 1, max: 50 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })])(
-    'is anything from nothing to a bound that doubles up to the longest',
-    (attempt, random) => {
-      const bound = Math.min(retry.maxMs, retry.baseMs * 2 ** attempt);
-      expect(backoffMs(attempt, random)).toBe(random * bound);
-    },
-  );
 });
 
 describe('the next slot', () => {

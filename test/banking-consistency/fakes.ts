@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Patience } from '../../engines/retry/retry.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
 import {
   type Account,
@@ -8,7 +9,7 @@ import {
   partsOf,
   type TransferRecord,
 } from '../../lambdas/banking-consistency/domain.ts';
-import type { Accounts, Archive, Chance, Ledger } from '../../lambdas/banking-consistency/steps.ts';
+import type { Accounts, Archive, Ledger } from '../../lambdas/banking-consistency/steps.ts';
 import type { Entry } from '../../engines/ledger/chain.ts';
 import { slotKey } from '../../engines/ledger/chain.ts';
 
@@ -33,10 +34,11 @@ export function stormy(seed: number, crashShare: number): Weather {
   return { before: turns, after: turns };
 }
 
-export const chance = (seed: number): Chance => {
+/** Waits some turns only. */
+export const impatient = (seed: number): Patience => {
   const random = randomFrom(seed);
   return {
-    random: () => random.below(2 ** 32) / 2 ** 32,
+    random: random.fraction,
     wait: async () => {
       for (let left = random.below(8); left > 0; left -= 1) await Promise.resolve();
     },

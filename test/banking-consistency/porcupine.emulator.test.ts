@@ -48,9 +48,12 @@ const banks = [
     size: few,
     edits: edit(
       'lambdas/banking-consistency/steps.ts',
-      'const balances = await accounts.snapshot(parts);',
-      `const balances: Balance[] = [];
-       for (const part of parts) balances.push(...(await accounts.anyBalances([part])));`,
+      'async () => accounts.snapshot(parts)',
+      `async () => {
+         const balances: Balance[] = [];
+         for (const part of parts) balances.push(...(await accounts.anyBalances([part])));
+         return balances;
+       }`,
     ),
   },
 ] as const;

@@ -38,9 +38,12 @@ const deployments: ProofTests['deployments'] = {
       without: 'reading the balances together',
       edits: edit(
         `${lambdas}/steps.ts`,
-        'const balances = await accounts.snapshot(parts);',
-        `const balances: Balance[] = [];
-         for (const part of parts) balances.push(...(await accounts.anyBalances([part])));`,
+        'async () => accounts.snapshot(parts)',
+        `async () => {
+           const balances: Balance[] = [];
+           for (const part of parts) balances.push(...(await accounts.anyBalances([part])));
+           return balances;
+         }`,
       ),
     },
     {

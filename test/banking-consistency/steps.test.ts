@@ -6,7 +6,7 @@ import { type ArchivedChange, parseSlot, slotKey } from '../../engines/ledger/ch
 import { randomFrom } from '../../engines/simulation/random.ts';
 import { type Account, type Posted, type TransferRequest } from '../../lambdas/banking-consistency/domain.ts';
 import { type ArchiveMemory, append, audit, transfer } from '../../lambdas/banking-consistency/steps.ts';
-import { bank, chance, Crash, memoryArchive, sha256, stormy } from './fakes.ts';
+import { bank, impatient, Crash, memoryArchive, sha256, stormy } from './fakes.ts';
 
 const account = (accountId: string, more: Partial<Account> = {}): Account => ({
   accountId,
@@ -42,12 +42,14 @@ describe('transfers by many at the same time, whose processes die', () => {
       const send = async (request: TransferRequest): Promise<void> => {
         const invokedAt = (clock += 1);
         for (let attempt = 0; attempt < 30; attempt += 1) {
-          const reply = await transfer(request, { ...world, clock: () => 1, chance: chance(seed + attempt) }).catch(
-            (error: unknown) => {
-              if (error instanceof Crash || (error as { status?: number }).status === 409) return undefined;
-              throw error;
-            },
-          );
+          const reply = await transfer(request, {
+            ...world,
+            clock: () => 1,
+            patience: impatient(seed + attempt),
+          }).catch((error: unknown) => {
+            if (error instanceof Crash || (error as { status?: number }).status === 409) return undefined;
+            throw error;
+          });
           if (reply === undefined) continue;
           const { posted = [], seen = [] } = JSON.parse(reply.body) as { posted?: Posted[]; seen?: Posted[] };
           expect(reply.status).toBe(posted.length > 0 ? 201 : 422);
@@ -82,7 +84,7 @@ describe('transfers by many at the same time, whose processes die', () => {
   );
 
   it('get the same reply, byte for byte, whenever they are sent again; another payload is refused', async () => {
-    const world = { ...bank(accounts, calm), clock: () => 5, chance: chance(1) };
+    const world = { ...bank(accounts, calm), clock: () => 5, patience: impatient(1) };
     const paid: TransferRequest = { transferId: 'x', from: 'vault', to: 'b', amountMinor: 7, currency: 'EUR' };
     const poor: TransferRequest = { transferId: 'y', from: 'c', to: 'a', amountMinor: 7, currency: 'EUR' };
     for (const request of [paid, poor]) {
@@ -96,7 +98,7 @@ describe('transfers by many at the same time, whose processes die', () => {
   });
 
   it('stay refused when money comes in later: an attempt that was slow must not succeed', async () => {
-    const world = { ...bank(accounts, calm), clock: () => 5, chance: chance(1) };
+    const world = { ...bank(accounts, calm), clock: () => 5, patience: impatient(1) };
     const poor: TransferRequest = { transferId: 'y', from: 'c', to: 'a', amountMinor: 7, currency: 'EUR' };
     expect((await transfer(poor, world)).status).toBe(422);
     await transfer({ transferId: 'x', from: 'vault', to: 'c', amountMinor: 100, currency: 'EUR' }, world);
@@ -110,7 +112,7 @@ describe('transfers by many at the same time, whose processes die', () => {
     await expect(
       transfer(
         { transferId: 'x', from: 'vault', to: 'c', amountMinor: 100, currency: 'EUR' },
-        { ...world, ledger: busy, clock: () => 5, chance: chance(1) },
+        { ...world, ledger: busy, clock: () => 5, patience: impatient(1) },
       ),
     ).rejects.toMatchObject({ status: 409, headers: { 'retry-after': '1' } });
   });
@@ -202,7 +204,7 @@ describe('an audit', () => {
     const memory: ArchiveMemory = { slots: new Map() };
     for (const request of requests(3, 12)) {
       const from = world.entries.length;
-      await transfer(request, { ...world, clock: () => 1000, chance: chance(1) });
+      await transfer(request, { ...world, clock: () => 1000, patience: impatient(1) });
       const changes = world.entries
         .slice(from)
         .map((entry): ArchivedChange => ({ sequence: `${entry.part} ${entry.version}`, change: 'insert', entry }));

@@ -22,7 +22,7 @@ import {
 } from '../../lambdas/banking-consistency/domain.ts';
 import { append, open, transfer } from '../../lambdas/banking-consistency/steps.ts';
 import { accounts, archive, entries, ledger, plainLedger } from '../../lambdas/banking-consistency/store.ts';
-import { chance, sha256 } from './fakes.ts';
+import { impatient, sha256 } from './fakes.ts';
 
 const aws = inject('aws');
 const names = {
@@ -72,7 +72,7 @@ function process(fault: Parameters<typeof fail>[1] = { nth: 0, how: 'before' }) 
     ledger: ledger(names, dynamo),
     plain: plainLedger(names, dynamo),
     clock: () => 1_000,
-    chance: chance(1),
+    patience: impatient(1),
     dynamo,
   };
 }
@@ -261,7 +261,7 @@ describe('postings', () => {
         currency: 'EUR',
       };
       for (;;) {
-        const status = await transfer(request, { ...process(), chance: chance(number) }).then(
+        const status = await transfer(request, { ...process(), patience: impatient(number) }).then(
           (reply) => reply.status,
           (error: { readonly status: number }) => error.status,
         );

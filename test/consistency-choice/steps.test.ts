@@ -138,9 +138,12 @@ describe('making an entry', () => {
 
   it('is tried again while others write to the account, and given up with a time to come back', async () => {
     const contended: Entered = { refused: 'contended' };
-    expect((await enter(entry, outcomes(contended, contended, { entered: 'now' }))).status).toBe(201);
+    const waiting = { random: () => 1, wait: vi.fn<(ms: number) => Promise<void>>(async () => {}) };
+    const free = outcomes(contended, contended, { entered: 'now' });
+    expect((await enter(entry, free, waiting)).status).toBe(201);
+    expect(waiting.wait.mock.calls).toEqual([[40], [80]]);
     const table = outcomes(...Array.from({ length: 10 }, () => contended));
-    await expect(enter(entry, table)).rejects.toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    await expect(enter(entry, table, waiting)).rejects.toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
     expect(table.enter).toHaveBeenCalledTimes(6);
   });
 });

@@ -17,7 +17,7 @@ import { bounded } from '../../lambdas/kit/clients.ts';
 
 const aws = inject('aws');
 const dynamo = new DynamoDBClient({ ...bounded, ...aws });
-const patience = { clock: () => 1_800_000_000_000, sleep: async () => {}, random: Math.random };
+const timing = { clock: () => 1_800_000_000_000, patience: { random: Math.random, wait: async () => {} } };
 
 interface Tables {
   readonly users: string;
@@ -92,7 +92,7 @@ async function register(...names: readonly string[]): Promise<void> {
 }
 
 const change = (verb: Verb, user: string, other: string, streamedFrom = 1_000, from = stores) =>
-  relate({ verb, user, other }, from, { streamedFrom, patience });
+  relate({ verb, user, other }, from, { streamedFrom, ...timing });
 
 async function sidesOf(user: string) {
   const found = [];
@@ -144,7 +144,7 @@ describe('a friendship', () => {
     await register('eve', 'fay');
     const losing = { ledger: { ...stores.ledger, apply: async () => ({ applied: false }) as const } };
     await expect(
-      relate({ verb: 'befriend', user: 'eve', other: 'fay' }, losing, { streamedFrom: 1, patience }),
+      relate({ verb: 'befriend', user: 'eve', other: 'fay' }, losing, { streamedFrom: 1, ...timing }),
     ).rejects.toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   });
 
@@ -167,9 +167,9 @@ describe('a celebrity', () => {
     await register(...fans);
     for (const fan of fans) await change('befriend', fan, 'star', 0);
     expect(await stores.counters.friends('star')).toBe(0);
-    const together = await Promise.all([1, 2, 3].map(() => settle('star', fans, stores, patience)));
+    const together = await Promise.all([1, 2, 3].map(() => settle('star', fans, stores, timing)));
     expect(together.reduce((sum, { settled }) => sum + settled, 0)).toBe(fans.length);
-    expect(await settle('star', fans, stores, patience)).toEqual({ settled: 0 });
+    expect(await settle('star', fans, stores, timing)).toEqual({ settled: 0 });
     expect(await stores.counters.friends('star')).toBe(8);
     // Left to the stream again; then counted directly before the stream comes.
     await change('unfriend', 'star', 'fan-0', 0);
@@ -177,9 +177,9 @@ describe('a celebrity', () => {
     await change('unfriend', 'star', 'fan-1', 0);
     await change('befriend', 'star', 'fan-1', 0);
     await change('unfriend', 'star', 'fan-2', 1_000);
-    await settle('star', fans, stores, patience);
+    await settle('star', fans, stores, timing);
     expect(await stores.counters.friends('star')).toBe(7);
-    for (const fan of fans) await settle(fan, ['star'], stores, patience);
+    for (const fan of fans) await settle(fan, ['star'], stores, timing);
     await expectConsistent('star', ...fans);
   });
 
@@ -195,7 +195,7 @@ describe('a celebrity', () => {
       );
     }
     expect(fans.length).toBeGreaterThan(limits.sidesOfTransactionMax);
-    expect(await settle('idol', fans, stores, patience)).toEqual({ settled: 130 });
+    expect(await settle('idol', fans, stores, timing)).toEqual({ settled: 130 });
     expect(await stores.counters.friends('idol')).toBe(130);
   });
 });
@@ -230,7 +230,7 @@ describe('a transaction that meets another one', () => {
       expect((await change('befriend', 'oli', 'pia', 1_000, failing(error, 3))).status).toBe(201);
       await change('unfriend', 'oli', 'pia');
     }
-    expect(await repair('oli', failing({ name: 'TransactionConflictException' }, 4), patience)).toMatchObject({
+    expect(await repair('oli', failing({ name: 'TransactionConflictException' }, 4), timing)).toMatchObject({
       corrected: 0,
     });
     await expectConsistent('oli', 'pia');
@@ -250,8 +250,8 @@ describe('the repair job', () => {
     await register('gil', 'hal');
     await change('befriend', 'gil', 'hal');
     await stores.counters.correct({ user: 'gil', add: 4, epoch: (await stores.counters.fence('gil'))!.epoch });
-    expect(await repair('gil', stores, patience)).toEqual({ user: 'gil', corrected: -4, settled: 0 });
-    expect(await repair('gil', stores, patience)).toEqual({ user: 'gil', corrected: 0, settled: 0 });
+    expect(await repair('gil', stores, timing)).toEqual({ user: 'gil', corrected: -4, settled: 0 });
+    expect(await repair('gil', stores, timing)).toEqual({ user: 'gil', corrected: 0, settled: 0 });
   });
 
   it('adds its difference once an epoch, and not in another one', async () => {
@@ -273,7 +273,7 @@ describe('the repair job', () => {
         }),
       );
     }
-    expect(await repair('joe', stores, patience)).toEqual({ user: 'joe', corrected: 0, settled: 3 });
+    expect(await repair('joe', stores, timing)).toEqual({ user: 'joe', corrected: 0, settled: 3 });
     expect(await stores.counters.friends('joe')).toBe(3);
   });
 
@@ -298,9 +298,9 @@ describe('the repair job', () => {
           },
         },
       };
-      const jobs = await Promise.allSettled([repair('kim', busy, patience), repair('kim', busy, patience)]);
+      const jobs = await Promise.allSettled([repair('kim', busy, timing), repair('kim', busy, timing)]);
       expect(jobs.map(({ status }) => status)).toContain('fulfilled');
-      await settle('kim', others, stores, patience);
+      await settle('kim', others, stores, timing);
       await expectConsistent('kim');
     }
   });
@@ -310,18 +310,18 @@ describe('the repair job', () => {
     for (let n = 0; n < 30; n += 1) await own.counters.fence(`user-${n}`);
     let calls = 0;
     // Time for one page.
-    const first = await repairRound(own, patience, () => (calls++ === 0 ? 100_000 : 0));
+    const first = await repairRound(own, timing, () => (calls++ === 0 ? 100_000 : 0));
     expect(first).toEqual({ repaired: 25, corrected: [], failed: [], roundIsOver: false });
-    expect(await repairRound(own, patience, () => 100_000)).toEqual({
+    expect(await repairRound(own, timing, () => 100_000)).toEqual({
       repaired: 5,
       corrected: [],
       failed: [],
       roundIsOver: true,
     });
-    expect((await repairRound(own, patience, () => 100_000)).repaired).toBe(30);
+    expect((await repairRound(own, timing, () => 100_000)).repaired).toBe(30);
     // One who cannot be repaired holds nobody up.
     const fence = async (user: string) => (user === 'user-7' ? undefined : own.counters.fence(user));
-    const held = await repairRound({ ...own, counters: { ...own.counters, fence } }, patience, () => 100_000);
+    const held = await repairRound({ ...own, counters: { ...own.counters, fence } }, timing, () => 100_000);
     expect(held).toMatchObject({ repaired: 29, roundIsOver: true });
     expect(held.failed).toEqual([expect.stringContaining('user-7: the counter of user-7 is never at rest')]);
   });
@@ -346,7 +346,7 @@ describe('a process that dies at any call', () => {
     },
     settle: {
       before: () => change('befriend', 'lea', 'max', 0),
-      run: (from) => settle('lea', ['max'], from, patience),
+      run: (from) => settle('lea', ['max'], from, timing),
       calls: 2,
     },
     repair: {
@@ -355,7 +355,7 @@ describe('a process that dies at any call', () => {
         const { epoch } = (await stores.counters.fence('lea'))!;
         await stores.counters.correct({ user: 'lea', add: 5, epoch });
       },
-      run: (from) => repair('lea', from, patience),
+      run: (from) => repair('lea', from, timing),
       calls: 7,
     },
     publish: { run: (from) => publish({ user: 'lea', post: 'p', text: 't' }, from), calls: 2 },
@@ -373,8 +373,8 @@ describe('a process that dies at any call', () => {
         else expect(calls(), 'the step makes fewer calls than it says').toBe(nth - 1);
         await step.run(stores);
         await expectConsistent('lea', 'max');
-        await settle('lea', ['max'], stores, patience);
-        await settle('max', ['lea'], stores, patience);
+        await settle('lea', ['max'], stores, timing);
+        await settle('max', ['lea'], stores, timing);
         await expectConsistent('lea', 'max');
         for (const user of ['lea', 'max']) {
           const sides = await sidesOf(user);

@@ -167,18 +167,19 @@ describe('records', () => {
     return { client, stored, attempts: () => attempts };
   }
 
+  const impatient = { random: () => 1, wait: async () => {} };
   const three = [1, 2, 3].map((byte) => ({ byte, json: String(byte) }));
 
   it('that the table left unstored are given to it again, and no others', async () => {
     const { client, stored, attempts } = busyTable((attempt) => Math.max(0, 3 - attempt));
-    await records('table', client).put('d', 'p', three);
+    await records('table', client, impatient).put('d', 'p', three);
     expect(stored.toSorted()).toEqual(['1', '2', '3']);
     expect(attempts()).toBe(3);
   });
 
   it('are an error when the table never takes them', async () => {
     const { client } = busyTable(() => 1);
-    await expect(records('table', client).put('d', 'p#0', three)).rejects.toThrow(
+    await expect(records('table', client, impatient).put('d', 'p#0', three)).rejects.toThrow(
       'DynamoDB left 1 records of p#0 unstored 8 times: start again',
     );
   });

@@ -19,7 +19,7 @@ describe('chance', () => {
     expect(values.every((value) => value > 0 && value < 1)).toBe(true);
     expect(mean(values)).toBeCloseTo(0.5, 2);
     // The ends of the random numbers beneath.
-    const ends = [0, 2 ** 32 - 2].map((value) => uniform({ below: () => value, share: () => false }));
+    const ends = [0, 2 ** 32 - 2].map((value) => uniform({ below: () => value }));
     expect(ends[0]).toBeGreaterThan(0);
     expect(ends[1]).toBeLessThan(1);
   });

@@ -44,7 +44,7 @@ describe('a read of a replicated item', () => {
     // Whichever follower is late with the first, it has the second no sooner.
     const lags = [1_000, 0];
     const { staleMaxMs } = readReplicas({
-      random: { below: (bound) => bound - 1, share: () => false },
+      random: { below: (bound) => bound - 1, fraction: () => 1 - 2 ** -32, share: () => false },
       writesAtMs: [0, 10],
       readsAtMs: [900],
       lagMs: () => lags.shift()!,

@@ -35,6 +35,11 @@ describe('a seeded source of randomness', () => {
     }
   });
 
+  it('gives fractions of the same numbers, from 0 to less than 1', () => {
+    const random = randomFrom(1);
+    expect(Array.from({ length: 5 }, () => random.fraction() * 2 ** 32)).toEqual(reference(1, 5));
+  });
+
   it('reaches every value below the bound about as often', () => {
     const random = randomFrom(42);
     const counts = Array.from({ length: 16 }, () => 0);

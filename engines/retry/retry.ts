@@ -1,0 +1,46 @@
+/** How often to try, and how long to wait between two attempts. */
+export interface RetryPolicy {
+  readonly attemptsMax: number;
+  /** Doubled before each wait: the second attempt comes within twice as many milliseconds. */
+  readonly baseMs: number;
+  /** No wait is longer. */
+  readonly maxMs: number;
+}
+
+/** What waiting takes. In a test it waits for nobody, or moves a clock. */
+export interface Patience {
+  /** Uniform in [0, 1). */
+  random(): number;
+  wait(ms: number): Promise<void>;
+}
+
+/**
+ * Full jitter (M. Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015): those that met once are spread
+ * over all of the wait.
+ *
+ * @param attempt that failed, from 1
+ * @param random in [0, 1)
+ * @returns milliseconds
+ */
+export function backoffMs({ baseMs, maxMs }: RetryPolicy, attempt: number, random: number): number {
+  return random * Math.min(maxMs, baseMs * 2 ** attempt);
+}
+
+/**
+ * Tries until an attempt gives something: `undefined` is what asks for another. An attempt that throws ends it.
+ *
+ * @param attempt is told its number, from 1
+ * @returns what the attempt gave; `undefined` when none of `attemptsMax` gave anything
+ */
+export async function retry<Result>(
+  policy: RetryPolicy,
+  { random, wait }: Patience,
+  attempt: (number: number) => Promise<Result | undefined>,
+): Promise<Result | undefined> {
+  for (let number = 1; number <= policy.attemptsMax; number += 1) {
+    if (number > 1) await wait(backoffMs(policy, number - 1, random()));
+    const result = await attempt(number);
+    if (result !== undefined) return result;
+  }
+  return undefined;
+}
