@@ -150,12 +150,15 @@ export function auditor({ aws, outputs }: Console) {
 
     slots,
 
-    /** What the deployed audit says now; undefined where there is none. Nothing is too young for it. */
-    async audit(): Promise<AuditReport | undefined> {
+    /**
+     * What the deployed audit says now, of the whole chain or of what came since it last found all well; undefined where
+     * there is none. Nothing is too young for it.
+     */
+    async audit({ whole = false } = {}): Promise<AuditReport | undefined> {
       const functionName = outputs['Auditor'];
       if (functionName === undefined) return undefined;
       const { FunctionError, Payload } = await lambda.send(
-        new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify({ toleranceMs: 0 }) }),
+        new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify({ toleranceMs: 0, whole }) }),
       );
       const text = Payload!.transformToString();
       if (FunctionError !== undefined) throw new Error(`the audit failed: ${text}`);

@@ -3,14 +3,19 @@
  * another at an item is refused, one item takes so many writes a second and no more. Seeded and deterministic; what the
  * functions decide (the part, the wait, when to give up) is the domain's own code.
  *
+ * Each part is given a partition's write units, which is what DynamoDB's split for heat comes to after some minutes; a
+ * table that is new has fewer for all of them.
+ *
  * Times are in whole milliseconds. Latencies are assumptions, of the order that AWS names ("single-digit milliseconds"
  * for single items, a transaction being two rounds).
  */
-import { backoffMs } from '../../engines/retry/retry.ts';
+import { backoffMs, type RetryPolicy } from '../../engines/retry/retry.ts';
 import { randomFrom, type Random } from '../../engines/simulation/random.ts';
-import { type Account, conflicts, partsOf, partToPay } from '../../lambdas/banking-consistency/domain.ts';
+import { type Account, anyPart, conflicts, partsOf } from '../../lambdas/banking-consistency/domain.ts';
 
 const latencyMs = {
+  /** A read or a write of one item. */
+  plain: { min: 1, spread: 3 },
   /** A transactional read, from 3. */
   read: { min: 3, spread: 4 },
   /** From the write's leaving until the items are checked and held. */
@@ -21,7 +26,9 @@ const latencyMs = {
 
 /** Of one partition, and so of one item; a transactional write takes two (DynamoDB, "Service quotas"). */
 const writeUnitsPerSecond = 1_000;
-const unitsPerWrite = 2;
+const unitsOfTransactionalWrite = 2;
+/** What the functions' clients try: the first attempt and three more (lambdas/kit). */
+const sdk: RetryPolicy = { attemptsMax: 4, baseMs: 50, maxMs: 20_000 };
 /** How long after the last arrival an answer still counts. */
 const patienceMs = 3_000;
 
@@ -57,7 +64,7 @@ export function payInto(
 
   const attempt = (number: number, nowMs: number): void => {
     attempts += 1;
-    const part = parts.get(partToPay(account, random.fraction()))!;
+    const part = parts.get(anyPart(account, random.fraction()))!;
     const again = (failedMs: number): void => {
       if (number === conflicts.attemptsMax) givenUp += 1;
       else {
@@ -71,7 +78,7 @@ export function payInto(
       const { version } = part;
       const preparedMs = readMs + drawn(random, latencyMs.prepare);
       at(preparedMs, () => {
-        const isFull = !takeUnits(part, preparedMs);
+        const isFull = !takeUnits(part, preparedMs, unitsOfTransactionalWrite);
         if (isFull || part.heldUntilMs > preparedMs || part.version !== version) return again(preparedMs);
         const committedMs = preparedMs + drawn(random, latencyMs.hold);
         part.heldUntilMs = committedMs;
@@ -100,8 +107,52 @@ export function payInto(
   };
 }
 
+/**
+ * The same transfers by a design that reads, adds and writes on no condition: each write leaves what its read saw and its
+ * own amount, and whatever came between is lost. Writes of the SDK's attempts, with its backoff, where the item takes no
+ * more.
+ *
+ * @returns transfers a second whose money is in the balance at the end
+ */
+export function payPlainly({
+  seed,
+  perSecond,
+  seconds,
+}: {
+  readonly seed: number;
+  readonly perSecond: number;
+  readonly seconds: number;
+}): number {
+  const random = randomFrom(seed);
+  const item = { secondMs: 0, units: 0 };
+  const endMs = seconds * 1000 + patienceMs;
+  const agenda: (() => void)[][] = Array.from({ length: endMs + 1 }, () => []);
+  const at = (ms: number, then: () => void) => void agenda[Math.ceil(ms)]?.push(then);
+  let balance = 0;
+  const write = (seen: number, number: number, nowMs: number): void => {
+    if (takeUnits(item, nowMs, 1)) balance = seen + 1;
+    else if (number < sdk.attemptsMax) {
+      const nextMs = Math.ceil(nowMs + backoffMs(sdk, number, random.fraction()));
+      at(nextMs, () => write(seen, number + 1, nextMs));
+    }
+  };
+  for (let number = 0; number < perSecond * seconds; number += 1) {
+    const readMs = random.below(seconds * 1000) + drawn(random, latencyMs.plain);
+    at(readMs, () => {
+      const seen = balance;
+      const writtenMs = readMs + drawn(random, latencyMs.plain);
+      at(writtenMs, () => write(seen, 1, writtenMs));
+    });
+  }
+  for (let nowMs = 0; nowMs <= endMs; nowMs += 1) {
+    for (const then of agenda[nowMs]!) then();
+    agenda[nowMs] = [];
+  }
+  return balance / seconds;
+}
+
 /** A refused write takes its units too. */
-function takeUnits(part: Part, nowMs: number): boolean {
+function takeUnits(part: Pick<Part, 'secondMs' | 'units'>, nowMs: number, unitsPerWrite: number): boolean {
   if (nowMs - part.secondMs >= 1000) {
     part.secondMs = nowMs;
     part.units = 0;

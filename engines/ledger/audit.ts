@@ -1,4 +1,13 @@
-import { type ArchivedChange, type Entry, genesis, parseSlot, sameEntry, type Sha256 } from './chain.ts';
+import {
+  type ArchivedChange,
+  type Entry,
+  genesis,
+  isEntry,
+  parseSlot,
+  sameEntry,
+  type Sha256,
+  type Slot,
+} from './chain.ts';
 
 /** A balance as the bank keeps it: what the entries must add up to. */
 export interface KeptBalance {
@@ -22,12 +31,15 @@ export interface Finding {
 
 export interface AuditReport {
   readonly ok: boolean;
+  /** The last slot of the checkpoint that the audit went on from; absent when it walked the whole chain. */
+  readonly since?: number;
+  /** That were added. */
   readonly slots: number;
   /** Different ones; the same entry archived again counts under `repeats`. */
   readonly entries: number;
   readonly repeats: number;
   readonly parts: number;
-  /** Entries that are younger than the tolerance and not archived yet. */
+  /** Entries that are younger than the tolerance and not archived yet. They are added up as the ledger has them. */
   readonly onTheirWay: number;
   /** The end of the chain: note it elsewhere, and nobody can shorten or rewrite what stands before it. */
   readonly head: { readonly slot: number; readonly hash: string };
@@ -52,20 +64,43 @@ export interface AuditOptions {
   /** What is younger than this may be on its way to the archive. */
   readonly toleranceMs: number;
   readonly sha256: Sha256;
+  /** What an audit before this one found to be right, and need not be walked again. */
+  readonly since?: AuditCheckpoint;
 }
+
+/** What the chain came to up to a slot: an audit that knows it reads only what was archived since. */
+export interface AuditCheckpoint {
+  readonly slot: number;
+  readonly hash: string;
+  readonly parts: readonly {
+    readonly part: string;
+    readonly version: number;
+    readonly balanceMinor: number;
+    /** Archived ahead of an older one. */
+    readonly waiting: readonly Entry[];
+  }[];
+  /** Transfers of which not all entries were archived. */
+  readonly open: readonly { readonly transferId: string; readonly sumMinor: number; readonly atMs: number }[];
+}
+
+/** An entry's place in the ledger. */
+export type Place = Pick<Entry, 'part' | 'version'>;
 
 const findingsMax = 100;
 
 interface PartState {
   version: number;
   balanceMinor: number;
+  /** When its first entry was made; long ago where that is before the checkpoint. */
+  readonly sinceMs: number;
   /** Archived ahead of an older one, by version. */
   readonly waiting: Map<number, Entry>;
 }
 
 /**
  * Walks the archive's chain, adds every entry again and compares with the ledger and with the balances. Slots are added
- * in order, one by one; memory follows the number of accounts, not of entries.
+ * in order, one by one, and after them what the ledger has of entries that the archive has not; memory follows the
+ * number of accounts, not of entries.
  */
 export class Audit {
   readonly #kept: ReadonlyMap<string, KeptBalance>;
@@ -77,24 +112,40 @@ export class Audit {
   #findingsTotal = 0;
   #firstBrokenLink: Finding | undefined;
   #last = { slot: 0, hash: genesis };
+  /** Whether the slot that a checkpoint ends at was seen, and seen to be there. */
+  #isAnchored = true;
   #slots = 0;
   #entries = 0;
   #repeats = 0;
+  #onTheirWay = 0;
 
   /** @param balances all that the bank keeps, read before the chain. */
   constructor(balances: Iterable<KeptBalance>, options: AuditOptions) {
     this.#options = options;
     this.#kept = new Map([...balances].map((balance) => [balance.part, balance]));
+    if (options.since !== undefined) this.#goOnFrom(options.since);
   }
 
-  /** Adds the next slot that there is. Returns its entries, which `compare` wants beside those of the ledger. */
-  addSlot({ slot: number, text, versions }: StoredSlot): readonly Entry[] {
-    this.#slots += 1;
+  /**
+   * Adds the next slot that there is. Returns its entries, which `compare` wants beside those of the ledger. After a
+   * checkpoint the first slot to come is the checkpoint's own: it must be what the checkpoint says, and is not added.
+   *
+   * @param slot that the text holds
+   */
+  addSlot({ slot: number, text, versions }: StoredSlot, slot: Slot | undefined = parseSlot(text)): readonly Entry[] {
     const { slot: lastSlot, hash: lastHash } = this.#last;
-    if (number !== lastSlot + 1) this.#breakLink(lastSlot + 1, `slot ${lastSlot + 1} of the archive is missing`);
+    const hash = this.#options.sha256(text);
     if (versions > 1) this.#breakLink(number, `slot ${number} was overwritten or deleted: it has ${versions} versions`);
-    this.#last = { slot: number, hash: this.#options.sha256(text) };
-    const slot = parseSlot(text);
+    if (number === lastSlot && number === this.#options.since?.slot) {
+      if (hash !== lastHash) this.#breakLink(number, `slot ${number} is another than the audit before this one saw`);
+      this.#isAnchored = true;
+      return [];
+    }
+    this.#slots += 1;
+    if (!this.#isAnchored) this.#breakLink(lastSlot, `slot ${lastSlot} of the archive is missing`);
+    this.#isAnchored = true;
+    if (number !== lastSlot + 1) this.#breakLink(lastSlot + 1, `slot ${lastSlot + 1} of the archive is missing`);
+    this.#last = { slot: number, hash };
     if (slot === undefined) {
       this.#breakLink(number, `slot ${number} is not readable`);
       return [];
@@ -124,23 +175,55 @@ export class Audit {
     }
   }
 
-  /** What all of it came to; asked for once, when every slot was added. */
+  /** What the slots so far came to. To be asked for before anything that the archive has not is added. */
+  checkpoint(): AuditCheckpoint {
+    return {
+      ...this.#last,
+      parts: [...this.#parts].map(([part, { version, balanceMinor, waiting }]) => ({
+        part,
+        version,
+        balanceMinor,
+        waiting: [...waiting.values()],
+      })),
+      open: [...this.#open].map(([transferId, { sumMinor, atMs }]) => ({ transferId, sumMinor, atMs })),
+    };
+  }
+
+  /** Entries that the balances rest on and the archive has not, part by part, the oldest first. */
+  *unarchived(): Generator<Place> {
+    for (const { part, version } of this.#kept.values()) {
+      const known = this.#parts.get(part);
+      // What was found meanwhile may have brought the part on.
+      const has = (one: number) => one <= (known?.version ?? 0) || known?.waiting.has(one) === true;
+      for (let missing = (known?.version ?? 0) + 1; missing <= version; missing += 1)
+        if (!has(missing)) yield { part, version: missing };
+    }
+  }
+
+  /** Adds what the ledger has at the next of the places that `unarchived` names. */
+  addUnarchived({ part, version }: Place, entry: Entry | undefined): void {
+    if (entry === undefined) {
+      const detail = `entry ${version} of ${part} is neither in the archive nor in the ledger`;
+      return this.#find({ part, version, detail });
+    }
+    if (this.#isOld(entry.atMs))
+      this.#find({ part, version, detail: `entry ${version} of ${part} is in the ledger and not in the archive` });
+    else this.#onTheirWay += 1;
+    this.#addEntry(entry);
+  }
+
+  /** What all of it came to; asked for once, when every slot was added, and what the archive has not. */
   report(): AuditReport {
-    let onTheirWay = 0;
-    for (const { part, version, balanceMinor, changedAtMs } of this.#kept.values()) {
+    const { since } = this.#options;
+    if (!this.#isAnchored) this.#breakLink(since!.slot, `slot ${since!.slot} of the archive is missing`);
+    for (const { part, version, balanceMinor } of this.#kept.values()) {
       if (version === 0 && balanceMinor !== 0)
         this.#find({ part, detail: `the balance of ${part} is ${balanceMinor}, and it has no entries` });
-      const archived = this.#parts.get(part)?.version ?? 0;
-      if (archived >= version) continue;
-      if (!this.#isOld(changedAtMs)) onTheirWay += version - archived;
-      else
-        this.#find({
-          part,
-          version: archived + 1,
-          detail: `the archive of ${part} ends at entry ${archived}, its balance rests on ${version}`,
-        });
     }
-    for (const [part, { version, waiting }] of this.#parts) {
+    for (const [part, { version, waiting, sinceMs }] of this.#parts) {
+      // An account that was opened after the balances were read is none of this audit's.
+      if (!this.#kept.has(part) && this.#isOld(sinceMs))
+        this.#find({ part, detail: `${part} has entries and is no account` });
       const oldest = [...waiting.values()].find(({ atMs }) => this.#isOld(atMs));
       if (oldest !== undefined && (this.#kept.get(part)?.version ?? 0) <= version)
         this.#find({
@@ -155,11 +238,12 @@ export class Audit {
     }
     return {
       ok: this.#findingsTotal === 0,
+      ...(since === undefined ? {} : { since: since.slot }),
       slots: this.#slots,
       entries: this.#entries,
       repeats: this.#repeats,
       parts: this.#kept.size,
-      onTheirWay,
+      onTheirWay: this.#onTheirWay,
       head: this.#last,
       ...(this.#firstBrokenLink === undefined ? {} : { firstBrokenLink: this.#firstBrokenLink }),
       findings: this.#findings,
@@ -174,37 +258,44 @@ export class Audit {
       this.#find({ slot, part, version, detail: `entry ${version} of ${part} was ${did} in the ledger` });
       return [];
     }
-    let state = this.#parts.get(part);
-    if (state === undefined) this.#parts.set(part, (state = { version: 0, balanceMinor: 0, waiting: new Map() }));
-    if (version <= state.version || state.waiting.has(version)) {
+    const state = this.#parts.get(part);
+    if (state !== undefined && (version <= state.version || state.waiting.has(version))) {
       this.#repeats += 1;
       return [entry];
     }
     this.#entries += 1;
+    this.#addEntry(entry, slot);
+    return [entry];
+  }
+
+  /** @param slot that it stands in, if in any */
+  #addEntry(entry: Entry, slot?: number): void {
+    const { part, version, atMs } = entry;
+    const state = this.#parts.get(part) ?? { version: 0, balanceMinor: 0, sinceMs: atMs, waiting: new Map() };
+    this.#parts.set(part, state);
     this.#addSide(entry);
     state.waiting.set(version, entry);
     for (let next = state.waiting.get(state.version + 1); next; next = state.waiting.get(state.version + 1)) {
       state.waiting.delete(next.version);
       this.#addUp(slot, state, next);
     }
-    return [entry];
   }
 
-  #addUp(slot: number, state: PartState, { part, version, deltaMinor, balanceMinor, currency, atMs }: Entry): void {
+  #addUp(
+    slot: number | undefined,
+    state: PartState,
+    { part, version, deltaMinor, balanceMinor, currency, atMs }: Entry,
+  ): void {
     state.version = version;
     state.balanceMinor += deltaMinor;
-    const where = { slot, part, version };
+    const where = { ...(slot === undefined ? {} : { slot }), part, version };
     if (state.balanceMinor !== balanceMinor)
       this.#find({
         ...where,
         detail: `entry ${version} of ${part} says that the balance is ${balanceMinor}, the entries add up to ${state.balanceMinor}`,
       });
     const kept = this.#kept.get(part);
-    if (kept === undefined) {
-      // An account that was opened after the balances were read is none of this audit's.
-      if (version === 1 && this.#isOld(atMs)) this.#find({ ...where, detail: `${part} has entries and is no account` });
-      return;
-    }
+    if (kept === undefined) return;
     if (kept.currency !== currency)
       this.#find({
         ...where,
@@ -227,6 +318,26 @@ export class Audit {
     else this.#open.set(transferId, open);
   }
 
+  #goOnFrom({ slot, hash, parts, open }: AuditCheckpoint): void {
+    this.#last = { slot, hash };
+    this.#isAnchored = slot === 0;
+    for (const { transferId, ...left } of open) this.#open.set(transferId, left);
+    for (const { part, version, balanceMinor, waiting } of parts) {
+      const ahead = new Map(waiting.map((entry) => [entry.version, entry]));
+      this.#parts.set(part, { version, balanceMinor, sinceMs: -Infinity, waiting: ahead });
+      const kept = this.#kept.get(part);
+      if (kept === undefined) continue;
+      if (kept.version < version)
+        this.#find({ part, version, detail: `${part} has an entry ${version}, its balance rests on ${kept.version}` });
+      if (kept.version === version && kept.balanceMinor !== balanceMinor)
+        this.#find({
+          part,
+          version,
+          detail: `the balance of ${part} is ${kept.balanceMinor}, its ${version} entries add up to ${balanceMinor}`,
+        });
+    }
+  }
+
   #isOld(atMs: number): boolean {
     return this.#options.readAtMs - atMs > this.#options.toleranceMs;
   }
@@ -240,4 +351,37 @@ export class Audit {
     this.#findingsTotal += 1;
     if (this.#findings.length < findingsMax) this.#findings.push(finding);
   }
+}
+
+/** Undefined for text that is no checkpoint. */
+export function parseCheckpoint(text: string): AuditCheckpoint | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isCheckpoint(value) ? value : undefined;
+}
+
+function isCheckpoint(value: unknown): value is AuditCheckpoint {
+  if (typeof value !== 'object' || value === null) return false;
+  const { slot, hash, parts, open } = value as Partial<Record<keyof AuditCheckpoint, unknown>>;
+  return (
+    Number.isSafeInteger(slot) &&
+    typeof hash === 'string' &&
+    Array.isArray(parts) &&
+    parts.every(
+      (one: AuditCheckpoint['parts'][number] | null) =>
+        typeof one?.part === 'string' &&
+        [one.version, one.balanceMinor].every((number) => Number.isSafeInteger(number)) &&
+        Array.isArray(one.waiting) &&
+        one.waiting.every(isEntry),
+    ) &&
+    Array.isArray(open) &&
+    open.every(
+      (one: AuditCheckpoint['open'][number] | null) =>
+        typeof one?.transferId === 'string' && [one.sumMinor, one.atMs].every((number) => Number.isSafeInteger(number)),
+    )
+  );
 }

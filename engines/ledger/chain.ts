@@ -42,7 +42,7 @@ export type Sha256 = (text: string) => string;
 /** What the first slot names as the hash of the one before. */
 export const genesis = '0'.repeat(64);
 
-const slotPrefix = 'chain/';
+export const slotPrefix = 'chain/';
 const slotDigits = 12;
 
 /** Keys sort as their numbers do. */
@@ -54,6 +54,13 @@ export function slotKey(slot: number): string {
 export function slotOf(key: string): number | undefined {
   const number = /^chain\/(\d{12})\.json$/.exec(key)?.[1];
   return number === undefined ? undefined : Number(number);
+}
+
+/** Beside the chain: what an audit found up to that slot. Keys sort as their slots do. */
+export const checkpointPrefix = 'checkpoints/';
+
+export function checkpointKey(slot: number): string {
+  return `${checkpointPrefix}${String(slot).padStart(slotDigits, '0')}.json`;
 }
 
 /** The bytes of a slot's object, which its hash is of. */
@@ -100,7 +107,8 @@ function isChange(value: unknown): value is ArchivedChange {
   return typeof sequence === 'string' && ['insert', 'modify', 'remove'].includes(change as string) && isEntry(entry);
 }
 
-function isEntry(value: unknown): value is Entry {
+/** Whether a value that was read is an entry. */
+export function isEntry(value: unknown): value is Entry {
   if (typeof value !== 'object' || value === null) return false;
   const entry = value as Partial<Record<keyof Entry, unknown>>;
   return (

@@ -23,6 +23,8 @@ export const limits = {
   /** Parts that one request reads as a snapshot: what a transaction has room for. */
   snapshotMax: 100,
   pageMax: 100,
+  /** Attempts at one reversal, each after the one before was refused. */
+  reversalAttemptsMax: 99,
 } as const;
 
 /** What never changes of an account. */
@@ -103,12 +105,13 @@ export function partsOf({ accountId, parts }: Pick<Account, 'accountId' | 'parts
 }
 
 /**
- * The part that an attempt pays into. Each attempt chooses anew, so that those that met at one part meet no more.
+ * The part that an attempt pays into, or out of. Each attempt chooses anew, so that those that met at one part meet no
+ * more.
  *
  * @param random in [0, 1)
  */
-export function partToPay(payee: Account, random: number): string {
-  const parts = partsOf(payee);
+export function anyPart(account: Account, random: number): string {
+  const parts = partsOf(account);
   return parts[Math.floor(random * parts.length)]!;
 }
 
@@ -173,9 +176,23 @@ export function isSame(record: TransferRecord, request: TransferRequest): boolea
   return (['from', 'to', 'amountMinor', 'currency', 'reverses'] as const).every((key) => record[key] === request[key]);
 }
 
-/** What takes a transfer back. Its id follows from the transfer's, so that there is at most one. */
-export function reversalOf({ transferId, from, to, amountMinor, currency }: TransferRecord): TransferRequest {
-  return { transferId: `${transferId}~reversal`, from: to, to: from, amountMinor, currency, reverses: transferId };
+/** What takes a transfer back. Its id follows from the transfer's and the attempt, so that each is made at most once. */
+export function reversalOf(
+  { transferId, from, to, amountMinor, currency }: TransferRecord,
+  attempt: number,
+): TransferRequest {
+  const id = reversalId(transferId, attempt);
+  return { transferId: id, from: to, to: from, amountMinor, currency, reverses: transferId };
+}
+
+/** @param attempt from 1 */
+export function reversalId(transferId: string, attempt: number): string {
+  return attempt === 1 ? `${transferId}~reversal` : `${transferId}~reversal~${attempt}`;
+}
+
+/** The number in a reversal's id. */
+export function attemptOf(id: string): number {
+  return Number(/~reversal~(\d+)$/.exec(id)?.[1] ?? 1);
 }
 
 /** Attempts of one request at what other transfers are in the way of, and how long it waits between them. */
@@ -188,6 +205,8 @@ export interface AccountView {
   readonly balanceMinor: number;
   /** With their versions, which say what the balance rests on. */
   readonly parts: readonly Balance[];
+  /** Only where the parts are of different moments: each is true, and the sum perhaps of no moment. */
+  readonly atOneMoment?: false;
 }
 
 export function viewOf({ accountId, currency }: Account, parts: readonly Balance[]): AccountView {

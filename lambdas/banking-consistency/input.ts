@@ -34,6 +34,16 @@ export const accountsQuery: z.ZodType<{ readonly ids: readonly string[] }> = z.s
     .refine((ids) => new Set(ids).size === ids.length, 'names an account twice'),
 });
 
+/** `?attempt=2` */
+export const reversalQuery: z.ZodType<{ readonly attempt: number }> = z.strictObject({
+  attempt: z
+    .string()
+    .regex(/^\d{1,2}$/, 'give a whole number')
+    .transform(Number)
+    .pipe(z.int().min(1).max(limits.reversalAttemptsMax))
+    .default(1),
+});
+
 /** `?limit=50&cursor=…` */
 export const statementQuery: z.ZodType<{ readonly limit: number; readonly cursor: Cursor }> = z.strictObject({
   limit: z
@@ -95,10 +105,12 @@ export function parseStreamRecord(record: unknown) {
 
 const auditInput = z.strictObject({
   toleranceMs: z.int().min(0).max(auditing.toleranceMaxMs).default(auditing.toleranceMs),
+  /** Whether to walk the whole chain, or on from where the last audit found all to be well. */
+  whole: z.boolean().default(false),
 });
 
 /** What an audit is started with. Throws for anything else. */
-export function parseAuditInput(input: unknown): { readonly toleranceMs: number } {
+export function parseAuditInput(input: unknown): { readonly toleranceMs: number; readonly whole: boolean } {
   return parsed(auditInput, input, 'the audit’s input is not valid');
 }
 

@@ -3,7 +3,7 @@ import { api, json, parsed } from '../kit/http.ts';
 import { patience } from '../kit/patience.ts';
 import { accountsVariables } from './env.ts';
 import { accountId, accountsQuery } from './input.ts';
-import { read, togetherFrom } from './steps.ts';
+import { read, readOne, togetherFrom } from './steps.ts';
 import { accounts } from './store.ts';
 
 const env = readEnv(accountsVariables);
@@ -15,5 +15,5 @@ export const handler = api(async ({ parameters, query }) => {
   if (parameters['id'] === undefined)
     return json(200, { accounts: await read(parsed(query, accountsQuery, 'the query').ids, bank, together) });
   const id = parsed(parameters['id'], accountId, 'the id of the account');
-  return json(200, (await read([id], bank, together))[0]);
+  return json(200, await readOne(id, bank, together));
 });

@@ -2,10 +2,10 @@ import { systemClock } from '../kit/clock.ts';
 import { readEnv } from '../kit/env.ts';
 import { api, parsed } from '../kit/http.ts';
 import { patience } from '../kit/patience.ts';
-import { reversalOf } from './domain.ts';
+import { reversalId, reversalOf } from './domain.ts';
 import { bankVariables } from './env.ts';
-import { transferId } from './input.ts';
-import { reversible, transfer } from './steps.ts';
+import { reversalQuery, transferId } from './input.ts';
+import { mayAttempt, reversible, transfer } from './steps.ts';
 import { accounts, ledger } from './store.ts';
 
 const env = readEnv(bankVariables);
@@ -16,8 +16,18 @@ const bank = {
   patience,
 };
 
-/** `POST /transfers/{id}/reversal`: a transfer of its own, whose id follows from the first one's. */
-export const handler = api(async ({ parameters }) => {
+/**
+ * `POST /transfers/{id}/reversal`: a transfer of its own, whose id follows from the first one's. One that was refused is
+ * attempted again as `?attempt=2`.
+ */
+export const handler = api(async ({ parameters, query }) => {
   const id = parsed(parameters['id'], transferId, 'the id of the transfer');
-  return transfer(reversalOf(reversible(id, await bank.ledger.find(id))), bank);
+  const { attempt } = parsed(query, reversalQuery, 'the query');
+  const [record, before] = await Promise.all([
+    bank.ledger.find(id),
+    attempt === 1 ? undefined : bank.ledger.find(reversalId(id, attempt - 1)),
+  ]);
+  const made = reversible(id, record);
+  mayAttempt(id, attempt, before);
+  return transfer(reversalOf(made, attempt), bank);
 });

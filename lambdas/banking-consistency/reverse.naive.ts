@@ -4,7 +4,7 @@ import { readEnv } from '../kit/env.ts';
 import { api, parsed } from '../kit/http.ts';
 import { reversalOf } from './domain.ts';
 import { bankVariables } from './env.ts';
-import { transferId } from './input.ts';
+import { reversalQuery, transferId } from './input.ts';
 import { reversible, transferPlainly } from './steps.ts';
 import { accounts, plainLedger } from './store.ts';
 
@@ -16,8 +16,9 @@ const bank = {
   uniqueId: randomUUID,
 };
 
-/** `POST /transfers/{id}/reversal` */
-export const handler = api(async ({ parameters }) => {
+/** `POST /transfers/{id}/reversal`: as often as it is asked for, whatever the attempt. */
+export const handler = api(async ({ parameters, query }) => {
   const id = parsed(parameters['id'], transferId, 'the id of the transfer');
-  return transferPlainly(reversalOf(reversible(id, await bank.ledger.find(id))), bank);
+  const { attempt } = parsed(query, reversalQuery, 'the query');
+  return transferPlainly(reversalOf(reversible(id, await bank.ledger.find(id)), attempt), bank);
 });

@@ -1,6 +1,7 @@
 /** What the handlers do, told their effects. */
 
-import { Audit, type AuditReport } from '../../engines/ledger/audit.ts';
+import { pMapIterable } from 'p-map';
+import { Audit, type AuditCheckpoint, type AuditReport } from '../../engines/ledger/audit.ts';
 import {
   type ArchivedChange,
   findHead,
@@ -14,8 +15,11 @@ import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
   type Account,
+  type AccountView,
   after,
+  anyPart,
   archiving,
+  attemptOf,
   type Balance,
   conflicts,
   decideTransfer,
@@ -26,13 +30,13 @@ import {
   nextSlot,
   objectionTo,
   partsOf,
-  partToPay,
   type SeenSlot,
+  type TransferDecision,
   type TransferRecord,
   type TransferRequest,
   viewOf,
 } from './domain.ts';
-import type { accounts, archive, entries, ledger, plainLedger } from './store.ts';
+import type { accounts, archive, entries, ledger, plainLedger, SlotPlace } from './store.ts';
 
 export type Accounts = ReturnType<typeof accounts>;
 export type Ledger = ReturnType<typeof ledger>;
@@ -42,9 +46,13 @@ export type Archive = ReturnType<typeof archive>;
 
 export async function open(
   account: Account,
-  bank: { readonly accounts: Accounts; readonly clock: Clock },
+  { accounts, clock, patience }: { readonly accounts: Accounts; readonly clock: Clock; readonly patience: Patience },
 ): Promise<Reply> {
-  const outcome = await bank.accounts.open(account, bank.clock());
+  const outcome = await retry(conflicts, patience, async () => accounts.open(account, clock()));
+  if (outcome === undefined)
+    throw new Problem(409, `account "${account.accountId}" is being opened: send it again`, {
+      headers: { 'retry-after': '1' },
+    });
   if (!outcome.opened && JSON.stringify(outcome.existing) !== JSON.stringify(account))
     throw new Problem(409, `account "${account.accountId}" is another one: give an id that is not taken`);
   return json(201, account);
@@ -52,7 +60,8 @@ export async function open(
 
 /**
  * Reads the id's record and the balances together, decides, and posts on the condition that nothing has changed: as
- * often as the bound allows, for whoever is refused by a condition has met another transfer, and reads what it left.
+ * often as the bound allows, for whoever is refused by a condition has met another transfer, and reads what it left. A
+ * refusal rests on all of the payer's parts.
  */
 export async function transfer(
   request: TransferRequest,
@@ -61,16 +70,24 @@ export async function transfer(
   const { accounts, ledger, clock, patience } = bank;
   const [payer, payee] = await partiesOf(request, accounts);
   const payerParts = partsOf(payer);
-  const reply = await retry(conflicts, patience, async () => {
-    const seen = await ledger.snapshot(request.transferId, [...payerParts, partToPay(payee, patience.random())]);
+  /** Undefined when somebody was in the way; a reply to the id if it has a record. */
+  const look = async (parts: readonly string[]): Promise<Reply | TransferDecision | undefined> => {
+    const seen = await ledger.snapshot(request.transferId, [...parts, anyPart(payee, patience.random())]);
     if (seen === undefined) return undefined;
     if (seen.record !== undefined) return replay(seen.record, request);
-    const decision = decideTransfer(request, payer, seen.balances.slice(0, -1), seen.balances.at(-1)!);
-    if (decision.do === 'post') {
-      const record = await ledger.post(request, decision.postings, clock());
+    return decideTransfer(request, payer, seen.balances.slice(0, -1), seen.balances.at(-1)!);
+  };
+  const reply = await retry(conflicts, patience, async () => {
+    let seen: Reply | TransferDecision | undefined = { do: 'refuse', because: 'insufficient-funds', seen: [] };
+    // One part that has enough will do: all of an account's parts are seldom at rest when very many pay into it.
+    if (payerParts.length > 1) seen = await look([anyPart(payer, patience.random())]);
+    if (seen !== undefined && 'do' in seen && seen.do === 'refuse') seen = await look(payerParts);
+    if (seen === undefined || 'status' in seen) return seen;
+    if (seen.do === 'post') {
+      const record = await ledger.post(request, seen.postings, clock());
       return record === undefined ? undefined : replyOf(record);
     }
-    const { because, seen: balances } = decision;
+    const { because, seen: balances } = seen;
     const record: TransferRecord = { ...request, atMs: clock(), state: 'refused', because, seen: balances };
     return (await ledger.refuse(record)) ? replyOf(record) : undefined;
   });
@@ -114,6 +131,17 @@ export function reversible(transferId: string, record: TransferRecord | undefine
   return record;
 }
 
+/**
+ * An attempt at a reversal takes place after the one before was refused, which that stays for ever: so that of all
+ * attempts at most one is posted. @throws {Problem} 422 for any other.
+ */
+export function mayAttempt(transferId: string, attempt: number, before: TransferRecord | undefined): void {
+  if (attempt === 1 || before?.state === 'refused') return;
+  throw before === undefined
+    ? new Problem(422, `attempt ${attempt - 1} to take "${transferId}" back was not made: send that one first`)
+    : new Problem(422, `attempt ${attempt - 1} took "${transferId}" back already: nothing is left to be taken back`);
+}
+
 async function partiesOf(request: TransferRequest, accounts: Accounts): Promise<readonly [Account, Account]> {
   const [payer, payee] = await accounts.find(request.from, request.to);
   const objection = objectionTo(request, payer, payee);
@@ -153,12 +181,13 @@ function replyOf(record: TransferRecord): Reply {
       })),
     });
   }
-  const { transferId, from, to, because } = record;
+  const { transferId, from, to, because, reverses } = record;
   const seen = record.seen.map(({ part, version }) => ({ part, version }));
+  const again = reverses === undefined ? 'give a new id' : `send attempt ${attemptOf(transferId) + 1}`;
   const detail =
     because === 'insufficient-funds'
-      ? `account "${from}" has not enough for transfer "${transferId}": pay in first, and give a new id`
-      : `account "${to}" would hold more than ${limits.balanceMinorMax} minor units: transfer less, under a new id`;
+      ? `account "${from}" has not enough for transfer "${transferId}": pay in first, and ${again}`
+      : `account "${to}" would hold more than ${limits.balanceMinorMax} minor units: make room there, and ${again}`;
   return new Problem(422, detail, { members: { code: because, seen } }).reply;
 }
 
@@ -180,6 +209,27 @@ export async function read(
   const balances = await balancesOf(parts);
   let at = 0;
   return all.map((account) => viewOf(account, balances.slice(at, (at += account.parts))));
+}
+
+/**
+ * One account, its parts as they were together, or, where writers are in the way time after time, as each was: whoever
+ * looks at an account that very many pay into is better served by that than by nothing.
+ */
+export async function readOne(
+  accountId: string,
+  accounts: Accounts,
+  together: ReturnType<typeof togetherFrom>,
+): Promise<AccountView> {
+  let isTogether = true;
+  const [view] = await read([accountId], accounts, async (parts) => {
+    const balances = await together(parts).catch((error: unknown) => {
+      if (error instanceof Problem && error.status === 409 && parts.length > 1) return undefined;
+      throw error;
+    });
+    isTogether = balances !== undefined;
+    return balances ?? accounts.strongBalances(parts);
+  });
+  return isTogether ? view! : { ...view!, atOneMoment: false };
 }
 
 /** Balances that were all true at one moment. @throws {Problem} 409 when writers are in the way time after time. */
@@ -239,15 +289,36 @@ export async function append(
 }
 
 /**
- * A slot that somebody has taken away or spoiled holds nothing that is known: what it held is archived again, behind it,
- * and that it was tampered with is for the audit to say. A writer that stopped there would let anybody stop the archive.
+ * A slot that somebody has spoiled, or hidden behind a delete marker, holds nothing that is known: what it held is archived
+ * again, behind it, and that it was tampered with is for the audit to say. A writer that stopped there would let anybody
+ * stop the archive.
  */
 function seenSlot(text: string, sha256: Sha256): SeenSlot {
   const { writtenAtMs = Number.MAX_SAFE_INTEGER, changes = [] } = parseSlot(text) ?? {};
   return { hash: sha256(text), writtenAtMs, sequences: new Set(changes.map(({ sequence }) => sequence)) };
 }
 
-/** Walks the chain, adds every entry again, compares with the ledger and the balances. Writes nothing. */
+export interface Auditing {
+  readonly accounts: Pick<Accounts, 'balances'>;
+  readonly entries: Pick<Entries, 'at'>;
+  readonly archive: Pick<Archive, 'slots' | 'read'>;
+  readonly clock: Clock;
+  readonly sha256: Sha256;
+  /** What is younger may be on its way to the archive. */
+  readonly toleranceMs: number;
+  /** From where it goes on; it walks the whole chain when absent. */
+  readonly since?: AuditCheckpoint | undefined;
+}
+
+/** Slots that are read at the same time, with the ledger's entries beside them. */
+const slotsAtOnce = 32;
+/** Places of the ledger that are read in a row. */
+const placesAtOnce = 1_000;
+
+/**
+ * Walks the chain, adds every entry again, compares with the ledger and the balances. Writes nothing. The checkpoint is
+ * for the next audit, and worth nothing unless this one found that all is well.
+ */
 export async function audit({
   accounts,
   entries,
@@ -255,20 +326,35 @@ export async function audit({
   clock,
   sha256,
   toleranceMs,
-}: {
-  readonly accounts: Pick<Accounts, 'balances'>;
-  readonly entries: Pick<Entries, 'at'>;
-  readonly archive: Pick<Archive, 'slots'>;
-  readonly clock: Clock;
-  readonly sha256: Sha256;
-  /** What is younger may be on its way to the archive. */
-  readonly toleranceMs: number;
-}): Promise<AuditReport> {
+  since,
+}: Auditing): Promise<{ readonly report: AuditReport; readonly checkpoint: AuditCheckpoint }> {
   const readAtMs = clock();
-  const audit = new Audit(await Array.fromAsync(accounts.balances()), { readAtMs, toleranceMs, sha256 });
-  for await (const stored of archive.slots()) {
-    const archived = audit.addSlot(stored);
-    audit.compare(stored.slot, archived, await entries.at(archived));
+  const options = { readAtMs, toleranceMs, sha256, ...(since === undefined ? {} : { since }) };
+  const audit = new Audit(await Array.fromAsync(accounts.balances()), options);
+  const read = async (place: SlotPlace) => {
+    const text = await archive.read(place);
+    const slot = parseSlot(text);
+    const inserted = (slot?.changes ?? []).flatMap(({ change, entry }) => (change === 'insert' ? [entry] : []));
+    return { stored: { ...place, text }, slot, ledger: await entries.at(inserted) };
+  };
+  // A checkpoint's own slot comes first, to be looked at again.
+  const slots = archive.slots(Math.max(0, (since?.slot ?? 0) - 1));
+  for await (const { stored, slot, ledger } of pMapIterable(slots, read, { concurrency: slotsAtOnce }))
+    audit.compare(stored.slot, audit.addSlot(stored, slot), ledger);
+  const checkpoint = audit.checkpoint();
+  for (const places of chunksOf(audit.unarchived(), placesAtOnce)) {
+    const found = await entries.at(places);
+    for (const [index, place] of places.entries()) audit.addUnarchived(place, found[index]);
   }
-  return audit.report();
+  return { report: audit.report(), checkpoint };
+}
+
+function* chunksOf<Item>(items: Iterable<Item>, size: number): Generator<readonly Item[]> {
+  let chunk: Item[] = [];
+  for (const item of items) {
+    if (chunk.push(item) < size) continue;
+    yield chunk;
+    chunk = [];
+  }
+  if (chunk.length > 0) yield chunk;
 }

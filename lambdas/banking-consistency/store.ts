@@ -29,13 +29,23 @@ import {
   type TransactWriteCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
-import type { KeptBalance, StoredSlot } from '../../engines/ledger/audit.ts';
-import { type Entry, slotKey, slotOf } from '../../engines/ledger/chain.ts';
+import { type AuditCheckpoint, type KeptBalance, parseCheckpoint, type Place } from '../../engines/ledger/audit.ts';
+import {
+  checkpointKey,
+  checkpointPrefix,
+  type Entry,
+  slotKey,
+  slotOf,
+  slotPrefix,
+} from '../../engines/ledger/chain.ts';
+import { retry } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
+import { patience } from '../kit/patience.ts';
 import {
   type Account,
   after,
   type Balance,
+  conflicts,
   type Cursor,
   entryOf,
   partsOf,
@@ -71,8 +81,14 @@ export function accounts(table: string, dynamo = client) {
   }
 
   return {
-    /** Creates the account and its parts, all of them or none; one that is there already is returned as it is. */
-    async open(account: Account, atMs: number): Promise<{ opened: true } | { opened: false; existing: Account }> {
+    /**
+     * Creates the account and its parts, all of them or none; one that is there already is returned as it is. Undefined
+     * when another writer was in the way.
+     */
+    async open(
+      account: Account,
+      atMs: number,
+    ): Promise<{ opened: true } | { opened: false; existing: Account } | undefined> {
       const parts = partsOf(account);
       const names = parts.length === 1 ? parts : [account.accountId, ...parts];
       const items = names.map((part): AccountItem => ({
@@ -94,8 +110,7 @@ export function accounts(table: string, dynamo = client) {
       } catch (error) {
         if (!isLostRace(error)) throw error;
         const existing = await find(account.accountId);
-        if (existing === undefined) throw error;
-        return { opened: false, existing };
+        return existing === undefined ? undefined : { opened: false, existing };
       }
     },
 
@@ -126,6 +141,16 @@ export function accounts(table: string, dynamo = client) {
       return Promise.all(
         parts.map(async (part) => {
           const { Item } = await dynamo.send(new GetCommand({ TableName: table, Key: { part } }));
+          return balanceOf(Item);
+        }),
+      );
+    },
+
+    /** Balances that nobody has changed before the read began: each of them, and of different moments. */
+    async strongBalances(parts: readonly string[]): Promise<readonly Balance[]> {
+      return Promise.all(
+        parts.map(async (part) => {
+          const { Item } = await dynamo.send(new GetCommand({ TableName: table, Key: { part }, ConsistentRead: true }));
           return balanceOf(Item);
         }),
       );
@@ -290,100 +315,127 @@ export function entries(table: string, dynamo = client) {
     },
 
     /** The entries at these places, in this order; undefined where there is none. */
-    async at(places: readonly Pick<Entry, 'part' | 'version'>[]): Promise<readonly (Entry | undefined)[]> {
+    async at(places: readonly Place[]): Promise<readonly (Entry | undefined)[]> {
       const found = new Map<string, Entry>();
       const keys = new Map(
         places.map((place) => [placeOf(place), { part: place.part, entry: entryKey(place.version) }]),
       );
       for (const chunk of chunksOf([...keys.values()], batchGetMax)) {
-        let left: Record<string, { Keys: Record<string, unknown>[]; ConsistentRead: true }> | undefined = {
-          [table]: { Keys: chunk, ConsistentRead: true },
-        };
-        while (left?.[table] !== undefined) {
-          const { Responses, UnprocessedKeys } = await dynamo.send(new BatchGetCommand({ RequestItems: left }));
+        let left: Record<string, unknown>[] = chunk;
+        // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
+        const all = await retry(conflicts, patience, async () => {
+          const { Responses, UnprocessedKeys } = await dynamo.send(
+            new BatchGetCommand({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } }),
+          );
           for (const item of Responses?.[table] ?? []) {
             const entry = entryOfItem(item);
             found.set(placeOf(entry), entry);
           }
-          left = UnprocessedKeys as typeof left;
-        }
+          left = UnprocessedKeys?.[table]?.Keys ?? [];
+          return left.length === 0 ? true : undefined;
+        });
+        if (all === undefined)
+          throw new Error(`DynamoDB left ${left.length} entries unread ${conflicts.attemptsMax} times: start again`);
       }
       return places.map((place) => found.get(placeOf(place)));
     },
   };
 }
 
+/** Where the text of a slot is. */
+export interface SlotPlace {
+  readonly slot: number;
+  /** The oldest version, which object lock keeps, whatever is put over it; undefined where deletions are all there is. */
+  readonly oldest: string | undefined;
+  /** How many versions and delete markers the key has; an untouched one has one. */
+  readonly versions: number;
+}
+
 /** The archive: slots that are written once, in a bucket that keeps them. */
 export function archive(bucket: string, s3 = new S3Client(bounded)) {
-  const get = async (slot: number, version?: string): Promise<string> => {
-    try {
-      const { Body } = await s3.send(
-        new GetObjectCommand({
-          Bucket: bucket,
-          Key: slotKey(slot),
-          ...(version === undefined ? {} : { VersionId: version }),
-        }),
-      );
-      return await Body!.transformToString();
-    } catch (error) {
-      if (error instanceof NoSuchKey) return '';
-      throw error;
-    }
-  };
-
   return {
     /** The text of a slot; empty when somebody has taken it away. */
-    get,
+    get: async (slot: number): Promise<string> => textOf(s3, bucket, slotKey(slot)),
 
+    /** Also where a delete marker hides it: what is written there would be a version that no audit reads. */
     async exists(slot: number): Promise<boolean> {
       try {
         await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: slotKey(slot) }));
         return true;
       } catch (error) {
-        if (error instanceof NotFound) return false;
+        if (error instanceof NotFound) return error.$response?.headers['x-amz-delete-marker'] === 'true';
         throw error;
       }
     },
 
     /** Writes the slot; false when there is one. One's own whose reply was lost is one too. */
-    async create(slot: number, text: string): Promise<boolean> {
-      try {
-        await s3.send(
-          new PutObjectCommand({
-            Bucket: bucket,
-            Key: slotKey(slot),
-            Body: text,
-            ContentType: 'application/json',
-            IfNoneMatch: '*',
-          }),
-        );
-        return true;
-      } catch (error) {
-        const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
-        // 409: another conditional write of the same key is under way (S3: "Add preconditions to S3 operations").
-        if (status === 412 || status === 409) return false;
-        throw error;
+    create: async (slot: number, text: string): Promise<boolean> => createObject(s3, bucket, slotKey(slot), text),
+
+    /** Every slot after that one, in order: where its text is, which `read` gets. */
+    async *slots(after = 0): AsyncGenerator<SlotPlace> {
+      for await (const { key, oldest, versions } of objectsIn(s3, bucket, slotPrefix, slotKey(after))) {
+        const slot = slotOf(key);
+        if (slot !== undefined) yield { slot, oldest, versions };
       }
     },
 
-    /** Every slot, in order, as its oldest version has it. */
-    async *slots(): AsyncGenerator<StoredSlot> {
-      let group: { readonly slot: number; oldest: string | undefined; versions: number } | undefined;
-      for await (const { slot, versionId } of versionsIn(s3, bucket)) {
-        if (group?.slot !== slot) {
-          if (group !== undefined) yield await stored(group);
-          group = { slot, oldest: undefined, versions: 0 };
-        }
-        group.versions += 1;
-        // The newest comes first.
-        if (versionId !== undefined) group.oldest = versionId;
-      }
-      if (group !== undefined) yield await stored(group);
+    /** A slot's text as its oldest version has it; empty when nothing is left of it but deletions. */
+    async read({ slot, oldest }: SlotPlace): Promise<string> {
+      return oldest === undefined ? '' : textOf(s3, bucket, slotKey(slot), oldest);
     },
   };
+}
 
-  async function stored({ slot, oldest, versions }: { slot: number; oldest: string | undefined; versions: number }) {
-    return { slot, text: oldest === undefined ? '' : await get(slot, oldest), versions };
+/** What audits found, beside the chain, under the same lock. */
+export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
+  return {
+    /** As its oldest version has it; undefined when there is none. @throws {Error} when it is no checkpoint. */
+    async latest(): Promise<AuditCheckpoint | undefined> {
+      const found = await Array.fromAsync(objectsIn(s3, bucket, checkpointPrefix));
+      const { key, oldest } = found.at(-1) ?? {};
+      if (key === undefined) return undefined;
+      const checkpoint = oldest === undefined ? undefined : parseCheckpoint(await textOf(s3, bucket, key, oldest));
+      if (checkpoint === undefined) throw new Error(`${key} is no checkpoint: audit the whole chain (designs audit)`);
+      return checkpoint;
+    },
+
+    /** Stores it; one of the same slot stays as it is. */
+    async put(checkpoint: AuditCheckpoint): Promise<void> {
+      await createObject(s3, bucket, checkpointKey(checkpoint.slot), JSON.stringify(checkpoint));
+    },
+  };
+}
+
+async function textOf(s3: S3Client, bucket: string, key: string, version?: string): Promise<string> {
+  try {
+    const { Body } = await s3.send(
+      new GetObjectCommand({ Bucket: bucket, Key: key, ...(version === undefined ? {} : { VersionId: version }) }),
+    );
+    return await Body!.transformToString();
+  } catch (error) {
+    if (error instanceof NoSuchKey) return '';
+    throw error;
+  }
+}
+
+/** False when there is one. */
+async function createObject(s3: S3Client, bucket: string, key: string, text: string): Promise<boolean> {
+  try {
+    await s3.send(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        Body: text,
+        ContentType: 'application/json',
+        IfNoneMatch: '*',
+      }),
+    );
+    return true;
+  } catch (error) {
+    const status = error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
+    // 409: another conditional write of the same key is under way (S3: "Add preconditions to S3 operations").
+    if (status === 412 || status === 409) return false;
+    throw error;
   }
 }
 
@@ -404,25 +456,48 @@ export function metric(
   };
 }
 
-/** Versions and, without a version's id, delete markers of the chain's objects: by key, the newest first. */
+interface ObjectPlace {
+  readonly key: string;
+  /** The oldest version; undefined where there are delete markers only. */
+  readonly oldest: string | undefined;
+  /** Versions and delete markers. */
+  readonly versions: number;
+}
+
+/** The objects below a prefix whose keys come after that one, in the order of their keys. */
+async function* objectsIn(s3: S3Client, bucket: string, prefix: string, after?: string): AsyncGenerator<ObjectPlace> {
+  let group: { readonly key: string; oldest: string | undefined; versions: number } | undefined;
+  for await (const { key, versionId } of versionsIn(s3, bucket, prefix, after)) {
+    if (group?.key !== key) {
+      if (group !== undefined) yield group;
+      group = { key, oldest: undefined, versions: 0 };
+    }
+    group.versions += 1;
+    // The newest comes first.
+    if (versionId !== undefined) group.oldest = versionId;
+  }
+  if (group !== undefined) yield group;
+}
+
+/** Versions and, without a version's id, delete markers: by key, the newest first. */
 async function* versionsIn(
   s3: S3Client,
   bucket: string,
-): AsyncGenerator<{ readonly slot: number; readonly versionId: string | undefined }> {
-  let marker: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
+  prefix: string,
+  after?: string,
+): AsyncGenerator<{ readonly key: string; readonly versionId: string | undefined }> {
+  let marker: { KeyMarker?: string; VersionIdMarker?: string } | undefined =
+    after === undefined ? {} : { KeyMarker: after };
   while (marker !== undefined) {
     const page: ListObjectVersionsCommandOutput = await s3.send(
-      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: 'chain/', ...marker }),
+      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...marker }),
     );
     const all = [
       ...(page.Versions ?? []).map(({ Key, VersionId }) => ({ key: Key!, versionId: VersionId })),
       ...(page.DeleteMarkers ?? []).map(({ Key }) => ({ key: Key!, versionId: undefined })),
     ];
     // Both lists are in order; a stable sort leaves the versions of a key as they are.
-    for (const { key, versionId } of all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))) {
-      const slot = slotOf(key);
-      if (slot !== undefined) yield { slot, versionId };
-    }
+    yield* all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     marker =
       page.IsTruncated === true
         ? { KeyMarker: page.NextKeyMarker!, VersionIdMarker: page.NextVersionIdMarker! }
@@ -447,7 +522,7 @@ function entryOfItem(item: Record<string, unknown>): Entry {
   return { part, version, transferId, deltaMinor, balanceMinor, currency, atMs };
 }
 
-function placeOf({ part, version }: Pick<Entry, 'part' | 'version'>): string {
+function placeOf({ part, version }: Place): string {
   return `${part} ${version}`;
 }
 
@@ -477,9 +552,19 @@ async function readTogether(
   }
 }
 
-const lostRaces = new Set(['None', 'ConditionalCheckFailed', 'TransactionConflict']);
+/** Throttling inside a transaction is a reason of its cancellation, which the SDK does not try again. */
+const lostRaces = new Set([
+  'None',
+  'ConditionalCheckFailed',
+  'TransactionConflict',
+  'ThrottlingError',
+  'ProvisionedThroughputExceeded',
+]);
 
-/** Whether a transaction did nothing because another was there first, or at the same time: trying again may do. */
+/**
+ * Whether a transaction did nothing because another was there first, or at the same time, or too many were: trying again
+ * may do.
+ */
 function isLostRace(error: unknown): boolean {
   if (error instanceof TransactionInProgressException || error instanceof TransactionConflictException) return true;
   if (error instanceof Error && error.name === 'TransactionConflictException') return true;

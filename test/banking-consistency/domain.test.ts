@@ -2,6 +2,8 @@ import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import {
   type Account,
+  anyPart,
+  attemptOf,
   after,
   type Balance,
   decideTransfer,
@@ -11,7 +13,7 @@ import {
   nextSlot,
   objectionTo,
   partsOf,
-  partToPay,
+  reversalId,
   reversalOf,
   type TransferRecord,
   type TransferRequest,
@@ -104,7 +106,8 @@ describe('a transfer', () => {
   });
 
   it('is taken back by one other, whose id no client can give', () => {
-    const back = reversalOf({ ...request(5), atMs: 1, state: 'posted', posted: [] });
+    const made: TransferRecord = { ...request(5), atMs: 1, state: 'posted', posted: [] };
+    const back = reversalOf(made, 1);
     expect(back).toEqual({
       transferId: 't~reversal',
       from: 'payee',
@@ -113,6 +116,8 @@ describe('a transfer', () => {
       currency: 'EUR',
       reverses: 't',
     });
+    expect(reversalOf(made, 12)).toEqual({ ...back, transferId: 't~reversal~12' });
+    for (const attempt of [1, 2, 12]) expect(attemptOf(reversalId('t', attempt))).toBe(attempt);
   });
 });
 
@@ -121,7 +126,7 @@ describe('an account in parts', () => {
     fc.integer({ min: 1, max: limits.partsMax }),
     fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   ])('is paid into one of them, whatever the chance', (parts, random) => {
-    expect(partsOf(account('a', { parts }))).toContain(partToPay(account('a', { parts }), random));
+    expect(partsOf(account('a', { parts }))).toContain(anyPart(account('a', { parts }), random));
   });
 
   it('has names that no account has, and shows the sum', () => {

@@ -114,12 +114,10 @@ export function memoryArchive(weather: Weather): Archive & { readonly objects: R
       await weather.after('create');
       return isFree;
     },
-    async *slots() {
-      let slot = 0;
-      for (const key of [...objects.keys()].toSorted()) {
-        slot += 1;
-        yield await Promise.resolve({ slot, text: objects.get(key)!, versions: 1 });
-      }
+    async *slots(after = 0) {
+      for (let slot = after + 1; objects.has(slotKey(slot)); slot += 1)
+        yield await Promise.resolve({ slot, oldest: 'oldest', versions: 1 });
     },
+    read: async ({ slot }) => Promise.resolve(objects.get(slotKey(slot))!),
   };
 }

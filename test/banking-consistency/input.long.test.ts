@@ -207,6 +207,23 @@ describe.each(['reverse.improved', 'reverse.naive', 'read.improved', 'read.naive
   );
 });
 
+describe.each(['reverse.improved', 'reverse.naive'])('%s, by attempt', (name) => {
+  it.each([
+    ['1', true],
+    ['99', true],
+    ['0', false],
+    ['100', false],
+    ['1.5', false],
+    ['', false],
+    ['-1', false],
+  ])('%j is taken: %s', async (attempt, isGood) => {
+    send.mockClear();
+    const result = await call(name, { pathParameters: { id: 'a' }, queryStringParameters: { attempt } });
+    if (isGood) expectTaken(result);
+    else expectRefused(result);
+  });
+});
+
 describe.each(['read.improved', 'read.naive'])('%s, for several', (name) => {
   test.prop([fc.array(fc.constantFrom('a', 'b', 'c', '', 'a~1', 'x'.repeat(65)), { maxLength: 4 })], { numRuns: 500 })(
     'takes different ids, and nothing else',
@@ -298,8 +315,8 @@ describe('the archive', () => {
 
 describe('the audit', () => {
   it('takes a tolerance, or none', () => {
-    expect(parseAuditInput({})).toEqual({ toleranceMs: 900_000 });
-    expect(parseAuditInput({ toleranceMs: 0 })).toEqual({ toleranceMs: 0 });
+    expect(parseAuditInput({})).toEqual({ toleranceMs: 900_000, whole: false });
+    expect(parseAuditInput({ toleranceMs: 0, whole: true })).toEqual({ toleranceMs: 0, whole: true });
   });
 
   it.each([[null], [{ toleranceMs: -1 }], [{ toleranceMs: 1e12 }], [{ more: 1 }], ['x']])(

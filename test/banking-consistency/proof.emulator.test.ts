@@ -47,7 +47,7 @@ const deployments: ProofTests['deployments'] = {
       ),
     },
     {
-      properties: ['transfers a second that one hot account takes'],
+      properties: ['transfers a second that one hot account takes and keeps'],
       without: 'parts',
       edits: edit(
         `${lambdas}/open.improved.ts`,
@@ -121,8 +121,9 @@ testProof({
   question,
   proof,
   deployments,
-  // Promise R1 is of three seeds.
+  // Promise R1 is of three seeds, with throttles, 500s, resets and latency beside the proof's own faults.
   seedsAtFull: 3,
+  faultsAtFull: 'everything',
   more: (result) => {
     it('meters what each variant used', () => {
       for (const usage of Object.values(result().units)) {

@@ -1,4 +1,9 @@
-import { CreateTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  TransactionCanceledException,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
 import {
   CreateBucketCommand,
   DeleteObjectCommand,
@@ -8,10 +13,17 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, paginateScan } from '@aws-sdk/lib-dynamodb';
-import type { FinalizeRequestMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
+import type { FinalizeRequestMiddleware, InitializeMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
-import { type ArchivedChange, type Entry, parseSlot, slotKey, slotText } from '../../engines/ledger/chain.ts';
-import { Audit } from '../../engines/ledger/audit.ts';
+import {
+  type ArchivedChange,
+  checkpointKey,
+  type Entry,
+  parseSlot,
+  slotKey,
+  slotText,
+} from '../../engines/ledger/chain.ts';
+import { Audit, type AuditCheckpoint } from '../../engines/ledger/audit.ts';
 import { bounded } from '../../lambdas/kit/clients.ts';
 import {
   type Account,
@@ -20,8 +32,15 @@ import {
   type TransferRecord,
   type TransferRequest,
 } from '../../lambdas/banking-consistency/domain.ts';
-import { append, open, transfer } from '../../lambdas/banking-consistency/steps.ts';
-import { accounts, archive, entries, ledger, plainLedger } from '../../lambdas/banking-consistency/store.ts';
+import { append, open, readOne, togetherFrom, transfer } from '../../lambdas/banking-consistency/steps.ts';
+import {
+  accounts,
+  archive,
+  checkpoints,
+  entries,
+  ledger,
+  plainLedger,
+} from '../../lambdas/banking-consistency/store.ts';
 import { impatient, sha256 } from './fakes.ts';
 
 const aws = inject('aws');
@@ -123,14 +142,73 @@ describe('an account', () => {
   it('is opened once, with all its parts, and never again as another', async () => {
     const many = account('many', { parts: 3 });
     const outcomes = await Promise.all(Array.from({ length: 10 }, async () => process().accounts.open(many, 5)));
-    expect(outcomes.filter(({ opened }) => opened)).toHaveLength(1);
-    for (const outcome of outcomes) if (!outcome.opened) expect(outcome.existing).toEqual(many);
+    expect(outcomes.filter((outcome) => outcome?.opened)).toHaveLength(1);
+    for (const outcome of outcomes) if (outcome?.opened !== true) expect(outcome?.existing).toEqual(many);
     expect(await calm.accounts.find('many', 'none')).toEqual([many, undefined]);
     expect(await calm.accounts.snapshot(partsOf(many))).toEqual(
       partsOf(many).map((part) => ({ part, version: 0, balanceMinor: 0 })),
     );
     await expect(open({ ...many, currency: 'USD' }, calm)).rejects.toMatchObject({ status: 409 });
     expect((await open(many, calm)).status).toBe(201);
+  });
+});
+
+describe('a transaction that DynamoDB cancels', () => {
+  /** A process whose first transactions are answered so. */
+  function canceled(code: string, times: number): typeof calm {
+    const by = process();
+    let left = times;
+    const answer: InitializeMiddleware<object, MetadataBearer> = (next, context) => async (args) => {
+      if (!/^Transact(?:Get|Write)ItemsCommand$/.test(String(context['commandName'])) || left === 0) return next(args);
+      left -= 1;
+      throw new TransactionCanceledException({
+        message: `Transaction cancelled [${code}, None]`,
+        CancellationReasons: [{ Code: code }, { Code: 'None' }],
+        $metadata: {},
+      });
+    };
+    (by.dynamo.middlewareStack as MiddlewareStack<object, MetadataBearer>).add(answer, { step: 'initialize' });
+    return by;
+  }
+  const codes = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
+
+  it.each(codes)(
+    'for a %s is tried again, ten times at most, and then the client is asked to come again',
+    async (code) => {
+      const payee = `canceled-${code}`;
+      const pay = (by: typeof calm, id: string) =>
+        transfer({ transferId: id, from: 'vault', to: payee, amountMinor: 5, currency: 'EUR' }, by);
+      await expect(open(account(payee), canceled(code, 10))).rejects.toMatchObject({
+        status: 409,
+        headers: { 'retry-after': '1' },
+      });
+      expect((await open(account(payee), canceled(code, 9))).status).toBe(201);
+      await expect(pay(canceled(code, 10), `${payee}-1`)).rejects.toMatchObject({ status: 409 });
+      expect((await pay(canceled(code, 9), `${payee}-1`)).status).toBe(201);
+      const look = (times: number) => togetherFrom(canceled(code, times).accounts, impatient(1))([payee]);
+      await expect(look(10)).rejects.toMatchObject({ status: 409 });
+      expect(await look(9)).toEqual([{ part: payee, version: 1, balanceMinor: 5 }]);
+    },
+  );
+
+  it('for any other reason is an error', async () => {
+    await expect(open(account('odd'), canceled('ValidationError', 1))).rejects.toThrow('Transaction cancelled');
+  });
+
+  it('when it looks at an account in parts leaves them to be read one by one, which the answer says', async () => {
+    const many = account('many-busy', { parts: 2 });
+    await open(many, calm);
+    const pay = { transferId: 'many-1', from: 'vault', to: 'many-busy', amountMinor: 5, currency: 'EUR' };
+    await transfer(pay, calm);
+    const busy = canceled('TransactionConflict', Infinity);
+    const together = togetherFrom(busy.accounts, impatient(1));
+    const view = await readOne('many-busy', busy.accounts, together);
+    expect(view).toMatchObject({ balanceMinor: 5, atOneMoment: false });
+    expect(await readOne('many-busy', calm.accounts, togetherFrom(calm.accounts, impatient(1)))).toEqual({
+      ...view,
+      atOneMoment: undefined,
+    });
+    await expect(readOne('vault', busy.accounts, together)).rejects.toMatchObject({ status: 409 });
   });
 });
 
@@ -170,7 +248,7 @@ describe('a process that dies at a call, whichever it is, and another that repea
       await calm.accounts.open(account(id), 1);
       const request: TransferRequest = { ...send, transferId: `back-${id}`, to: id };
       await transfer(request, calm);
-      const back = reversalOf((await calm.ledger.find(request.transferId))!);
+      const back = reversalOf((await calm.ledger.find(request.transferId))!, 1);
       return {
         run: async (by) => transfer(back, by),
         check: async () => {
@@ -322,6 +400,14 @@ describe('the archive', () => {
     },
   });
 
+  const storedSlots = async (after?: number) => {
+    const { slots, read } = archive(bucket, s3);
+    return Array.fromAsync(slots(after), async (place) => {
+      const { slot, versions } = place;
+      return { slot, versions, text: await read(place) };
+    });
+  };
+
   it('holds every change once when its writer dies at a call, whichever it is, and the batch comes again with other bounds', async () => {
     const perBatch = 4;
     let at = 1;
@@ -355,7 +441,7 @@ describe('the archive', () => {
 
     const audit = new Audit([], { readAtMs: 0, toleranceMs: 0, sha256 });
     const found: ArchivedChange[] = [];
-    for await (const stored of archive(bucket, s3).slots()) {
+    for (const stored of await storedSlots()) {
       audit.addSlot(stored);
       found.push(...parseSlot(stored.text)!.changes);
     }
@@ -364,18 +450,59 @@ describe('the archive', () => {
   });
 
   it('is read in the oldest version of each slot, and tells of the others and of deletions', async () => {
-    const before = await Array.fromAsync(archive(bucket, s3).slots());
+    const before = await storedSlots();
     const text = slotText({ slot: 2, previous: '', writtenAtMs: 0, changes: [] });
     await s3.send(new PutObjectCommand({ Bucket: bucket, Key: slotKey(2), Body: text }));
     await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: slotKey(3) }));
     const { Versions = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: slotKey(4) }));
     await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: slotKey(4), VersionId: Versions[0]!.VersionId }));
-    const now = await Array.fromAsync(archive(bucket, s3).slots());
+    const now = await storedSlots();
     expect(now).toEqual(
       before
         .filter(({ slot }) => slot !== 4)
         .map((stored) => (stored.slot === 2 || stored.slot === 3 ? { ...stored, versions: 2 } : stored)),
     );
+  });
+
+  it('is read from any slot on', async () => {
+    const all = await storedSlots();
+    expect(await storedSlots(all[4]!.slot)).toEqual(all.slice(5));
+    expect(await storedSlots(all.at(-1)!.slot)).toEqual([]);
+  });
+
+  it('has a slot where a delete marker hides it: what is written there no audit would read', async () => {
+    const slots = archive(bucket, s3);
+    const head = Math.max(...(await storedSlots()).map(({ slot }) => slot));
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: slotKey(head) }));
+    expect(await slots.exists(head)).toBe(true);
+    const effects = { archive: slots, memory: { slots: new Map() }, clock: () => 0, sha256 };
+    await append([change(100_000)], 0, effects);
+    expect((await storedSlots(head - 1)).map(({ slot, versions }) => ({ slot, versions }))).toEqual([
+      { slot: head, versions: 2 },
+      { slot: head + 1, versions: 1 },
+    ]);
+  });
+
+  it('keeps the audits’ checkpoints beside the chain, of each slot the first', async () => {
+    const nights = checkpoints(bucket, s3);
+    const before = await storedSlots();
+    expect(await nights.latest()).toBeUndefined();
+    const found = (slot: number, hash: string): AuditCheckpoint => ({
+      slot,
+      hash,
+      parts: [{ part: 'a', version: 1, balanceMinor: 5, waiting: [change(3).entry] }],
+      open: [{ transferId: 't', sumMinor: -5, atMs: 7 }],
+    });
+    await nights.put(found(9, 'nine'));
+    await nights.put(found(10, 'ten'));
+    await nights.put(found(10, 'another'));
+    expect(await nights.latest()).toEqual(found(10, 'ten'));
+    // An overwritten one is read as it was.
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: checkpointKey(10), Body: '{}' }));
+    expect(await nights.latest()).toEqual(found(10, 'ten'));
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: checkpointKey(11), Body: '{"slot":11}' }));
+    await expect(nights.latest()).rejects.toThrow('checkpoints/000000000011.json is no checkpoint');
+    expect(await storedSlots()).toEqual(before);
   });
 
   it('takes a slot once: of twenty that want it one gets it', async () => {

@@ -10,7 +10,8 @@ import type { AwsConfig } from '../../lib/kit/proof.ts';
 import { UsageError } from '../cli/errors.ts';
 
 /**
- * What the nightly function does, from here, on a deployed stack of banking-consistency. Reads only.
+ * What the nightly function does, from here, on a deployed stack of banking-consistency, over the whole chain. Reads
+ * only.
  *
  * @throws {UsageError} when there is no such stack, or it has no archive.
  */
@@ -24,7 +25,7 @@ export async function auditStack(aws: AwsConfig, stackName: string, toleranceMs:
   };
   const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(aws));
   const s3 = new S3Client({ ...aws, forcePathStyle: aws.endpoint !== undefined });
-  return audit({
+  const { report } = await audit({
     accounts: accounts(output('AccountsTable'), dynamo),
     entries: entries(output('EntriesTable'), dynamo),
     archive: archive(output('ArchiveBucket'), s3),
@@ -32,6 +33,7 @@ export async function auditStack(aws: AwsConfig, stackName: string, toleranceMs:
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     toleranceMs,
   });
+  return report;
 }
 
 async function outputsOf(aws: AwsConfig, StackName: string): Promise<ReadonlyMap<string, string>> {

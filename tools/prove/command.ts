@@ -1,22 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
-import type { AwsConfig, Scale } from '../../lib/kit/proof.ts';
-import type { Question } from '../../lib/kit/question.ts';
+import type { Scale } from '../../lib/kit/proof.ts';
 import { RunError, UsageError } from '../cli/errors.ts';
 import { findBuilt } from '../cli/find-question.ts';
 import { placeArguments, withPlace } from '../deploy/place.ts';
-import { startMicroburst } from '../emulator/microburst.ts';
-import { profiles as wireProfiles, type ProfileName as WireProfileName } from '../emulator/profiles.ts';
-import { type BackgroundName, backgrounds } from './background.ts';
 import { checkBudget } from './budget.ts';
-import { prove, type ProofResult } from './prove.ts';
+import { atCalls, type FaultsName, isFaults, isWire, onWire, proveDisturbed } from './disturbed.ts';
+import type { ProofResult } from './prove.ts';
 import { recordFile } from './record.ts';
 import { renderProof } from './render.ts';
 
 const scales = ['small', 'default', 'full'] as const satisfies readonly Scale[];
-const atCalls = Object.keys(backgrounds);
-const onWire = Object.keys(wireProfiles).filter((name) => name !== 'none');
 const seedMax = 2 ** 32 - 1;
 
 export const command = defineCommand({
@@ -58,7 +53,7 @@ export const command = defineCommand({
       for (const question of questions) {
         const repeats = profile === 'none' ? 1 : deliveriesMax;
         if (aws.endpoint === undefined) await checkBudget(question, args.scale, { capUsd: cap, repeats, say });
-        const result = await proveDisturbed(question, aws, { seed, scale: args.scale, profile, say });
+        const result = await proveDisturbed({ question, aws, seed, scale: args.scale, say }, profile);
         proven.push(result);
         // Not when all are proved: a later one may end with an error.
         if (args.record) await record(result, say);
@@ -78,42 +73,15 @@ export const command = defineCommand({
 /** Faults at calls kill a function once for an event. */
 const deliveriesMax = 2;
 
-type ProfileName = WireProfileName | BackgroundName;
-
-interface Run {
-  readonly seed: number;
-  readonly scale: Scale;
-  readonly profile: ProfileName;
-  readonly say: (text: string) => void;
-}
-
-async function proveDisturbed(question: Question, aws: AwsConfig, { profile, ...run }: Run): Promise<ProofResult> {
-  if (profile === 'none') return prove({ question, aws, ...run });
-  if (!isWire(profile)) {
-    return prove({ question, aws, ...run, disturbance: { profile, background: backgrounds[profile] } });
-  }
-  const proxy = await startMicroburst({ upstream: aws.endpoint!, profile, seed: run.seed, say: run.say });
-  try {
-    const result = await prove({ question, aws, ...run, disturbance: { profile, wire: proxy } });
-    return { ...result, wire: await proxy.counts() };
-  } finally {
-    await proxy.stop();
-  }
-}
-
 async function record(result: ProofResult, say: (text: string) => void): Promise<void> {
   const file = recordFile(result.slug);
   await writeFile(join(import.meta.dirname, '../..', file), `${JSON.stringify(result, undefined, 2)}\n`);
   say(`recorded in ${file}`);
 }
 
-function profileOf(name = 'none'): ProfileName {
-  if (Object.hasOwn(backgrounds, name) || Object.hasOwn(wireProfiles, name)) return name as ProfileName;
+function profileOf(name = 'none'): FaultsName {
+  if (isFaults(name)) return name;
   throw new UsageError(`unknown faults "${name}": use ${[...atCalls, ...onWire].join(', ')}`);
-}
-
-function isWire(profile: ProfileName): profile is WireProfileName {
-  return profile !== 'none' && Object.hasOwn(wireProfiles, profile);
 }
 
 function numberOf(name: string, text: string, min: number, max: number, also: (value: number) => boolean): number {

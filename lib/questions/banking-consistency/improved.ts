@@ -160,11 +160,11 @@ export class BankingConsistencyImproved extends Stack {
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
-    answers(late, 3, 'Somebody hears of it when the archive falls behind, hours before the stream forgets.');
+    answers(late, 3, 'Goes off when the archive falls behind, hours before the stream forgets.');
 
     const audit = new Handler(this, 'Audit', {
       entry: 'banking-consistency/audit.improved',
-      does: 'Walks the archive’s chain, adds every entry again, compares with the ledger and the balances.',
+      does: 'Goes on along the archive’s chain, adds every entry again, compares with the ledger and the balances.',
       memoryMb: 1769,
       timeout: Duration.minutes(15),
       environment: variables(auditVariables, {
@@ -176,11 +176,12 @@ export class BankingConsistencyImproved extends Stack {
     answers(
       audit,
       3,
-      'Finds what was changed, wherever it was changed, and says where; it may write nothing but its metric.',
+      'Finds what was changed, wherever it was changed, and says where. When all is well it notes how far it came, under the same lock, so that a night is a day’s work, however old the bank is.',
     );
     audit.allow(['dynamodb:Scan'], accounts.tableArn);
     audit.allow(['dynamodb:BatchGetItem'], entries.tableArn);
     archive.allowObjects(audit, ['s3:GetObjectVersion'], 'chain/');
+    archive.allowObjects(audit, ['s3:GetObjectVersion', 's3:PutObject'], 'checkpoints/');
     archive.allowList(audit, ['s3:ListBucketVersions']);
     audit.allowMetrics(findingsMetric.namespace);
     const nightly = new Schedule(this, 'Nightly', {
@@ -190,20 +191,29 @@ export class BankingConsistencyImproved extends Stack {
       target: new LambdaInvoke(audit.function, { input: ScheduleTargetInput.fromObject({}) }),
     });
     answers(nightly, 3, 'Nobody has to think of it.');
+    const metric = {
+      namespace: findingsMetric.namespace,
+      metricName: findingsMetric.name,
+      period: Duration.hours(1),
+    };
     const findings = new Alarm(this, 'FindingsAlarm', {
       alarmDescription: 'The ledger, its archive and the balances do not agree: run designs audit.',
-      metric: new Metric({
-        namespace: findingsMetric.namespace,
-        metricName: findingsMetric.name,
-        statistic: 'Maximum',
-        period: Duration.hours(1),
-      }),
+      metric: new Metric({ ...metric, statistic: 'Maximum' }),
       comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0,
       evaluationPeriods: 1,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     });
-    answers(findings, 3, 'Somebody hears of what the audit found.');
+    answers(findings, 3, 'Goes off when the audit finds something.');
+    const missed = new Alarm(this, 'AuditMissingAlarm', {
+      alarmDescription: 'No audit came to its end for 26 hours: look into the log of the Audit function.',
+      metric: new Metric({ ...metric, statistic: 'SampleCount' }),
+      comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
+      threshold: 1,
+      evaluationPeriods: 26,
+      treatMissingData: TreatMissingData.BREACHING,
+    });
+    answers(missed, 3, 'An audit that dies finds nothing, which must not look like nothing to be found.');
 
     const monthly = days * load.transfers.value;
     const reads = days * load.reads.value;
@@ -212,13 +222,16 @@ export class BankingConsistencyImproved extends Stack {
     uses(api, { 'apigateway.httpRequests': monthly + reads });
     uses(
       accounts,
-      { 'dynamodb.writeUnits': 2 * 2 * monthly, 'dynamodb.readUnits': 2 * (2 * monthly + reads) },
-      'In a transaction a write or a read of an item takes two units.',
+      {
+        'dynamodb.writeUnits': 2 * 2 * monthly,
+        'dynamodb.readUnits': 2 * (2 * monthly + reads) + (days * load.accounts.value * load.itemBytes.value) / 4096,
+      },
+      'In a transaction a write or a read of an item takes two units. Every night’s audit reads all balances.',
     );
     uses(
       entries,
-      { 'dynamodb.writeUnits': 2 * 2 * monthly, 'dynamodb.readUnits': days * 0.5 * stored },
-      'Two entries a transfer, each read by every night’s audit.',
+      { 'dynamodb.writeUnits': 2 * 2 * monthly, 'dynamodb.readUnits': stored },
+      'Two entries a transfer, each read once, strongly, by the audit of its night.',
     );
     uses(transfers, {
       'dynamodb.writeUnits': 2 * monthly,
@@ -230,20 +243,21 @@ export class BankingConsistencyImproved extends Stack {
     uses(
       archive,
       {
-        's3.putRequests': slots,
-        's3.getRequests': 2 * slots + (days / 2) * slots,
+        's3.putRequests': slots + days,
+        's3.getRequests': 3 * slots,
         's3.storageGbMonths': (stored * load.itemBytes.value) / 1e9,
       },
-      'At most a slot a second, looked for before it is written and read by each audit of the month.',
+      'At most a slot a second, looked for before it is written, twice, and read by the audit of its night.',
     );
     uses(archiver, { 'lambda.requests': slots, 'lambda.gbSeconds': slots * 2 * load.requestTime.value * 0.5 });
     uses(
       audit,
-      { 'lambda.requests': days, 'lambda.gbSeconds': days * 600 * 1.73 },
-      'Ten minutes a night, an assumption.',
+      { 'lambda.requests': days, 'lambda.gbSeconds': days * 300 * 1.73 },
+      'Five minutes a night for a day’s slots, 32 at a time; an assumption.',
     );
     uses(late, { 'cloudwatch.alarms': 1 });
     uses(findings, { 'cloudwatch.alarms': 1, 'cloudwatch.metrics': 1 });
+    uses(missed, { 'cloudwatch.alarms': 1 });
     uses(transfer, { 'lambda.requests': monthly, 'lambda.gbSeconds': monthly * load.requestTime.value * 0.5 });
     uses(read, { 'lambda.requests': reads, 'lambda.gbSeconds': reads * load.requestTime.value * 0.5 });
 
@@ -251,7 +265,8 @@ export class BankingConsistencyImproved extends Stack {
     new CfnOutput(this, 'AccountsTable', { value: accounts.tableName });
     new CfnOutput(this, 'EntriesTable', { value: entries.tableName });
     new CfnOutput(this, 'TransfersTable', { value: transfers.tableName });
-    new CfnOutput(this, 'Movers', { value: transfer.function.functionName });
+    new CfnOutput(this, 'Movers', { value: `${transfer.function.functionName},${reverse.function.functionName}` });
+    new CfnOutput(this, 'Readers', { value: read.function.functionName });
     new CfnOutput(this, 'ArchiveBucket', { value: archive.bucketName });
     new CfnOutput(this, 'Archivers', { value: archiver.function.functionName });
     new CfnOutput(this, 'Auditor', { value: audit.function.functionName });

@@ -92,7 +92,8 @@ export class BankingConsistencyNaive extends Stack {
     new CfnOutput(this, 'AccountsTable', { value: accounts.tableName });
     new CfnOutput(this, 'EntriesTable', { value: entries.tableName });
     new CfnOutput(this, 'TransfersTable', { value: transfers.tableName });
-    new CfnOutput(this, 'Movers', { value: transfer.function.functionName });
+    new CfnOutput(this, 'Movers', { value: `${transfer.function.functionName},${reverse.function.functionName}` });
+    new CfnOutput(this, 'Readers', { value: read.function.functionName });
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { type Auditor, auditor } from '../../../clients/banking-consistency/auditor.ts';
-import { payInto } from '../../../clients/banking-consistency/contention.ts';
+import { payInto, payPlainly } from '../../../clients/banking-consistency/contention.ts';
 import { accessesOf, type Teller, teller } from '../../../clients/banking-consistency/teller.ts';
 import {
   customers,
@@ -89,11 +89,11 @@ const properties: readonly Property[] = [
     improved: { exactly: 0 },
   },
   {
-    name: 'transfers a second that one hot account takes',
+    name: 'transfers a second that one hot account takes and keeps',
     unit: 'transfers/second of 1,000 offered',
     points: [4],
     tier: 'model',
-    naive: { below: 100 },
+    naive: { below: 500 },
     improved: { atLeast: 990 },
   },
 ];
@@ -114,17 +114,34 @@ const archivedMaxMs = 60_000;
 const conflictOf = { TransactWriteItems: 'TransactionCanceledException', UpdateItem: 'TransactionConflictException' };
 
 /** At the calls of either design: a variant meets those that it makes. */
-const moverFaults: Parameters<Target['faults']['arm']>[1] = (['TransactWriteItems', 'UpdateItem'] as const).flatMap(
-  (call) => [
+type Faults = Parameters<Target['faults']['arm']>[1];
+
+/** A transaction that the table has no room for. */
+const throttled = { kind: 'fail', error: 'TransactionCanceledException', reasons: ['ThrottlingError'] } as const;
+
+const readerFaults: Faults = [
+  { call: 'TransactGetItems', kind: 'fail', error: 'TransactionCanceledException', share: 0.05 },
+  { call: 'TransactGetItems', ...throttled, share: 0.02 },
+  ...(['TransactGetItems', 'GetItem'] as const).flatMap((call): Faults => [
+    { call, kind: 'fail', error: 'InternalServerError', share: 0.02 },
+    { call, kind: 'lose-reply', share: 0.02 },
+  ]),
+];
+
+const moverFaults: Faults = [
+  ...readerFaults,
+  ...(['TransactWriteItems', 'UpdateItem'] as const).flatMap((call): Faults => [
     { call, kind: 'crash-before', share: 0.01 },
     { call, kind: 'crash-after', share: 0.03 },
     { call, kind: 'lose-reply', share: 0.05 },
     { call, kind: 'fail', error: conflictOf[call], share: 0.03 },
     { call, kind: 'fail', error: 'ThrottlingException', share: 0.03 },
-  ],
-);
+    { call, kind: 'fail', error: 'InternalServerError', share: 0.02 },
+  ]),
+  { call: 'TransactWriteItems', ...throttled, share: 0.02 },
+];
 
-const archiverFaults: Parameters<Target['faults']['arm']>[1] = [
+const archiverFaults: Faults = [
   { call: 'PutObject', kind: 'crash-after', times: 1 },
   { call: 'PutObject', kind: 'lose-reply', times: 1 },
   { call: 'PutObject', kind: 'crash-before', times: 1 },
@@ -145,9 +162,14 @@ async function measure(target: Target): Promise<Measured> {
   await bank.open(vault);
   for (const { accountId } of [...customers, ...spenders, ...victims]) await bank.transfer(deposit(accountId));
   const [hot] = await bank.look([hotAccount.accountId]);
+  await archived(books);
+  // The first night: what comes later is audited on from here.
+  const first = await books.audit();
+  if (first?.ok === false) throw new Error(`the audit of the first night finds: ${first.findings[0]!.detail}`);
   const isGone = await eraseOne(books, bank);
 
   for (const name of movers) await target.faults.arm(name, moverFaults);
+  await target.faults.arm(outputs['Readers']!, readerFaults);
   for (const name of archivers) await target.faults.arm(name, archiverFaults);
   target.say('accounts spend all that they have, several times at once');
   const overspent = await overspend(bank);
@@ -169,7 +191,7 @@ async function measure(target: Target): Promise<Measured> {
   await expectStatements(bank, entries);
   const serial = checkStrictSerializability(bank.history().map((transaction) => withEffects(transaction, made)));
   if (!serial.ok) target.say(`no serial order: ${serial.because}`);
-  const falseAlarms = (await books.audit())?.findings.filter(({ part }) => !isErased(part)) ?? [];
+  const falseAlarms = (await audits(books)).flat().filter(({ part }) => !isErased(part));
   for (const { detail } of falseAlarms) target.say(`the audit finds: ${detail}`);
 
   target.say('the ledger, the balances and the archive are tampered with');
@@ -177,6 +199,7 @@ async function measure(target: Target): Promise<Measured> {
   for (const name of unnamed) target.say(`no audit names it: ${name}`);
 
   const kept = entries.filter(({ part }) => !isErased(part));
+  const offered = { seed, perSecond: question.load.hotTransfers.value, seconds: 10 };
   return {
     'spent beyond what an account had':
       overspent +
@@ -195,11 +218,17 @@ async function measure(target: Target): Promise<Measured> {
     'transfers without a record after somebody deleted what can be deleted': isGone ? 1 : 0,
     'tampering that no audit names': unnamed.length + falseAlarms.length,
     'histories that no serial order explains': serial.ok ? 0 : 1,
-    'transfers a second that one hot account takes': payInto(
-      { ...hotAccount, parts: hot!.parts.length },
-      { seed, perSecond: question.load.hotTransfers.value, seconds: 10 },
-    ).postedPerSecond,
+    // Whoever made a version twice writes on no condition.
+    'transfers a second that one hot account takes and keeps': hasTwins(made)
+      ? payPlainly(offered)
+      : payInto({ ...hotAccount, parts: hot!.parts.length }, offered).postedPerSecond,
   };
+}
+
+/** Whether two transfers each made the same version of a balance. */
+function hasTwins(made: Awaited<ReturnType<Auditor['transfers']>>): boolean {
+  const versions = [...made.values()].flat().map(placeOf);
+  return new Set(versions).size < versions.length;
 }
 
 /** Taken in excess of what the spenders had: each shop that was paid beyond the first. */
@@ -372,8 +401,14 @@ async function tamper(books: Auditor, bank: Teller): Promise<readonly string[]> 
       await books.setOfEntry({ part: entry.part, entry: key }, 'atMs', entry.atMs);
     }
   }
-  const findings = (await books.audit())?.findings ?? [];
-  return cases.filter(({ fits }) => !findings.some(fits)).map(({ name }) => name);
+  const both = await audits(books);
+  return cases.filter(({ fits }) => !both.every((findings) => findings.some(fits))).map(({ name }) => name);
+}
+
+/** What the audit finds that goes on from the first night, and what the one of the whole chain does. */
+async function audits(books: Auditor): Promise<readonly (readonly Finding[])[]> {
+  const reports = [await books.audit(), await books.audit({ whole: true })];
+  return reports.map((report) => report?.findings ?? []);
 }
 
 const unusedGrants: Proof['unusedGrants'] = {

@@ -44,9 +44,10 @@ export const question = {
       n: 3,
       text: 'Compliance: record-keeping, transaction integrity, auditable history',
       answer:
-        'The stream of the entries’ table goes into slots of a bucket that nobody can delete from, each with the hash ' +
-        'of the one before. An audit, every night and by `designs audit`, walks the chain, adds every entry again, ' +
-        'compares with the ledger and the balances, and names the first broken link.',
+        'The stream of the entries’ table goes into slots of a bucket whose versions nobody can delete, each with the ' +
+        'hash of the one before. An audit, every night from where the last one found all well and by `designs audit` ' +
+        'over all of it, walks the chain, adds every entry again, compares with the ledger and the balances, and names ' +
+        'the first broken link.',
       properties: [
         'entries that the archive lacks or repeats after killed archivers',
         'transfers without a record after somebody deleted what can be deleted',
@@ -60,8 +61,13 @@ export const question = {
         'Every function may serve every account: what decides is read in a transaction and checked by version when it is ' +
         'written, so that all nodes agree on one order, which is also the order in which clients saw things happen. Who ' +
         'lost a race reads again, after a random wait, and is told to come back after ten. An account that very many pay ' +
-        'into is kept in parts, of which each attempt takes one at random.',
-      properties: ['histories that no serial order explains', 'transfers a second that one hot account takes'],
+        'into is kept in parts, of which each attempt takes one at random, also to pay out of. Its price: all parts ' +
+        'are seldom at rest together at the peak, so that a refusal may have to be asked for again, and a look at it ' +
+        'may show its parts one by one, and says so.',
+      properties: [
+        'histories that no serial order explains',
+        'transfers a second that one hot account takes and keeps',
+      ],
     },
   ],
 } as const satisfies Question;

@@ -1,8 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import type { StoredSlot } from '../../../engines/ledger/audit.ts';
+import { type AuditCheckpoint, parseCheckpoint, type StoredSlot } from '../../../engines/ledger/audit.ts';
 import { parseSlot, type Slot, slotText } from '../../../engines/ledger/chain.ts';
-import { auditOf, type Books, booksOf, honestBooks, sha256, slotsOf } from './books.ts';
+import { auditOf, auditSince, type Books, booksOf, honestBooks, sha256, slotsOf } from './books.ts';
 
 const seed = fc.nat();
 
@@ -53,6 +53,73 @@ describe('an audit of books in which all is well', () => {
       .map((one) => ({ ...one, version: 0, balanceMinor: 0 }));
     expect(auditOf({ ...books, balances }, 900, 0)).toMatchObject({ ok: true });
   });
+});
+
+/** Through the text in which it is kept. */
+function kept(checkpoint: AuditCheckpoint): AuditCheckpoint {
+  return parseCheckpoint(JSON.stringify(checkpoint))!;
+}
+
+/** The books as they were when so many slots had been archived. */
+function booksUntil({ slots, ledger }: Books, count: number): Books {
+  const early = slots.slice(0, count);
+  const archived = early.flatMap(({ text }) => parseSlot(text)!.changes);
+  const places = new Set(archived.map(({ entry }) => `${entry.part} ${entry.version}`));
+  const entries = ledger.filter(({ part, version }) => places.has(`${part} ${version}`));
+  const balances = new Map<string, Books['balances'][number]>();
+  for (const { part, version, balanceMinor, atMs } of entries)
+    balances.set(part, { part, currency: 'EUR', version, balanceMinor, changedAtMs: atMs });
+  return { slots: early, ledger: entries, balances: [...balances.values()] };
+}
+
+describe('an audit that goes on from a checkpoint', () => {
+  test.prop([honestBooks, seed])(
+    'finds all well where all is, and reads only what was archived since',
+    (inOrder, by) => {
+      const changes = inOrder.slots.flatMap(({ text }) => parseSlot(text)!.changes);
+      const at = by % changes.length;
+      const shuffled = [...changes.slice(0, at), ...changes.slice(at).toReversed()];
+      const books = { ...inOrder, slots: slotsOf(shuffled, [2, 1, 3]) };
+      const count = (by >> 4) % (books.slots.length + 1);
+      const { checkpoint } = auditSince(booksUntil(books, count), undefined, 1100, 10_000);
+      const { report, checkpoint: next } = auditSince(books, kept(checkpoint));
+      expect(report).toMatchObject({ ok: true, findings: [], since: count, slots: books.slots.length - count });
+      const byPart = ({ parts, ...rest }: AuditCheckpoint) => ({
+        ...rest,
+        parts: parts.toSorted((a, b) => (a.part < b.part ? -1 : 1)),
+      });
+      expect(byPart(next)).toEqual(byPart(auditSince(books, undefined).checkpoint));
+      expect(auditSince(books, kept(next)).report).toMatchObject({ ok: true, slots: 0 });
+    },
+  );
+
+  test.prop([honestBooks, seed])(
+    'finds a balance that was changed, an account and a slot that were taken away',
+    (books, by) => {
+      const { checkpoint } = auditSince(books, undefined);
+      const { part } = pick(books.balances, by);
+      const others = books.balances.filter((one) => one.part !== part);
+      const own = books.balances.find((one) => one.part === part)!;
+      const raised = [...others, { ...own, balanceMinor: own.balanceMinor + 1 }];
+      expect(auditSince({ ...books, balances: raised }, kept(checkpoint)).report.findings).toMatchObject([{ part }]);
+      const back = [...others, { ...own, version: own.version - 1 }];
+      expect(auditSince({ ...books, balances: back }, kept(checkpoint)).report.findings).toContainEqual(
+        expect.objectContaining({ part, version: own.version }),
+      );
+      expect(auditSince({ ...books, balances: others }, kept(checkpoint)).report.findings).toMatchObject([{ part }]);
+      const { slot } = checkpoint;
+      const replaced = books.slots.map((one) => (one.slot === slot ? { ...one, text: `${one.text} ` } : one));
+      for (const slots of [books.slots.slice(0, -1), replaced])
+        expect(auditSince({ ...books, slots }, kept(checkpoint)).report.firstBrokenLink).toMatchObject({ slot });
+    },
+  );
+
+  it.each(['', '{', '[]', 'null', '{"slot":1,"hash":"x","parts":[{"part":"a"}],"open":[]}'])(
+    'takes no %j for one',
+    (text) => {
+      expect(parseCheckpoint(text)).toBeUndefined();
+    },
+  );
 });
 
 /** What somebody might do, and where the audit must say that it was done. */
@@ -175,6 +242,34 @@ describe('an audit after', () => {
       expect(findings).toContainEqual(expect.objectContaining(where));
     });
   });
+
+  test.prop([honestBooks, seed], { numRuns: 60 })(
+    'a transfer that the archive lost says so, also of accounts that change all the time',
+    (books, by) => {
+      const changes = books.slots.flatMap(({ text }) => parseSlot(text)!.changes);
+      const { transferId, atMs } = pick(books.ledger, by);
+      fc.pre(atMs < 1000 + changes.length / 2 - 1);
+      const left = changes.filter(({ entry }) => entry.transferId !== transferId);
+      // So late that this one should have been archived, and the last one need not be.
+      const report = auditOf({ ...books, slots: slotsOf(left, [3]) }, atMs + 11, 10);
+      expect(report.onTheirWay).toBe(0);
+      for (const { part, version } of books.ledger.filter((entry) => entry.transferId === transferId))
+        expect(report.findings).toContainEqual(expect.objectContaining({ part, version }));
+    },
+  );
+
+  test.prop([honestBooks, seed], { numRuns: 60 })(
+    'a balance is raised behind entries that are on their way',
+    (books, by) => {
+      const slots = books.slots.slice(0, by % books.slots.length);
+      const { part } = pick(books.balances, by);
+      const raised = books.balances.map((one) =>
+        one.part === part ? { ...one, balanceMinor: one.balanceMinor + 1 } : one,
+      );
+      const report = auditOf({ ...books, slots, balances: raised }, 1100, 10_000);
+      expect(report.findings).toContainEqual(expect.objectContaining({ part }));
+    },
+  );
 
   it('names the first of several broken links', () => {
     const books = booksOf(

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { Audit, type AuditReport, type KeptBalance, type StoredSlot } from '../../../engines/ledger/audit.ts';
+import {
+  Audit,
+  type AuditCheckpoint,
+  type AuditReport,
+  type KeptBalance,
+  type Place,
+  type StoredSlot,
+} from '../../../engines/ledger/audit.ts';
 import { type ArchivedChange, type Entry, genesis, slotText } from '../../../engines/ledger/chain.ts';
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -61,15 +68,25 @@ export function slotsOf(changes: readonly ArchivedChange[], sizes: readonly numb
 }
 
 /** An audit much later, for which nothing is too young. */
-export function auditOf({ balances, ledger, slots }: Books, readAtMs = 10_000_000, toleranceMs = 0): AuditReport {
-  const audit = new Audit(balances, { readAtMs, toleranceMs, sha256 });
-  for (const stored of slots) {
+export function auditOf(books: Books, readAtMs?: number, toleranceMs?: number): AuditReport {
+  return auditSince(books, undefined, readAtMs, toleranceMs).report;
+}
+
+/** An audit that goes on from a checkpoint, and the next one. */
+export function auditSince(
+  { balances, ledger, slots }: Books,
+  since: AuditCheckpoint | undefined,
+  readAtMs = 10_000_000,
+  toleranceMs = 0,
+): { readonly report: AuditReport; readonly checkpoint: AuditCheckpoint } {
+  const audit = new Audit(balances, { readAtMs, toleranceMs, sha256, ...(since === undefined ? {} : { since }) });
+  const entryAt = ({ part, version }: Place) =>
+    ledger.find((entry) => entry.part === part && entry.version === version);
+  for (const stored of slots.filter(({ slot }) => slot >= (since?.slot ?? 0))) {
     const archived = audit.addSlot(stored);
-    audit.compare(
-      stored.slot,
-      archived,
-      archived.map(({ part, version }) => ledger.find((entry) => entry.part === part && entry.version === version)),
-    );
+    audit.compare(stored.slot, archived, archived.map(entryAt));
   }
-  return audit.report();
+  const checkpoint = audit.checkpoint();
+  for (const place of audit.unarchived()) audit.addUnarchived(place, entryAt(place));
+  return { report: audit.report(), checkpoint };
 }

@@ -3,7 +3,8 @@ import type { Scale } from '../../../lib/kit/proof.ts';
 import type { Question } from '../../../lib/kit/question.ts';
 import type { EditableTemplate } from '../../../tools/deploy/deploy.ts';
 import type { FiredFaults } from '../../../tools/prove/faults.ts';
-import { prove, type ProofResult, type ProveOptions } from '../../../tools/prove/prove.ts';
+import { type FaultsName, proveDisturbed } from '../../../tools/prove/disturbed.ts';
+import type { ProofResult, ProveOptions } from '../../../tools/prove/prove.ts';
 
 type Edits = NonNullable<ProveOptions['edits']>;
 
@@ -30,6 +31,8 @@ export interface ProofTests {
   readonly scale?: Scale;
   /** How many seeds in sequence the whole proof takes at full scale. One by default. */
   readonly seedsAtFull?: number;
+  /** Faults under which the whole proof is taken again at full scale, with each seed. None by default. */
+  readonly faultsAtFull?: FaultsName;
   /** Of every ablated template: what makes waiting shorter without being what is tested. */
   readonly template?: (template: EditableTemplate) => void;
   /** Two proofs at a time: for a question whose proof mostly waits. */
@@ -55,6 +58,10 @@ export function testProof(tests: ProofTests): void {
   const options = { question, aws, say } as const;
 
   const wholes = seeds.map((seed) => ({ seed, proved: run({ ...options, seed, scale }) }));
+  const faults = scale === 'full' ? tests.faultsAtFull : undefined;
+  const disturbed = seeds.flatMap((seed) =>
+    faults === undefined ? [] : [{ seed, faults, proved: run({ ...options, seed, scale }, faults) }],
+  );
   const ablated = Object.entries(deployments).map(([without, ablations]) => ({
     without,
     ablations,
@@ -92,6 +99,20 @@ export function testProof(tests: ProofTests): void {
     });
 
     more(() => result);
+  });
+
+  describe.each(disturbed)(`the proof of ${question.slug} under $faults (seed $seed, scale ${scale})`, ({ proved }) => {
+    let result: ProofResult;
+    beforeAll(async () => {
+      result = await proved();
+    }, proofTimeoutMs);
+
+    it.each(names)('%s', (name) => {
+      const { measured, bars, pass } = propertyOf(result, name);
+      expect(pass, `measured ${JSON.stringify(measured)}, bars ${JSON.stringify(bars)}`).toBe(true);
+    });
+
+    it('comes to its end', () => expect(result.stopped?.['improved']).toBeUndefined());
   });
 
   describe.each(ablated)('without $without', ({ ablations, proved }) => {
@@ -175,16 +196,16 @@ function propertyOf(result: ProofResult, name: string): ProofResult['properties'
 }
 
 /** Proves when it is asked for. */
-function later(options: ProveOptions): () => Promise<ProofResult> {
-  return () => prove(options);
+function later(options: ProveOptions, faults: FaultsName = 'none'): () => Promise<ProofResult> {
+  return () => proveDisturbed(options, faults);
 }
 
 /** Proves as soon as those that were asked for before have ended, but for one: while one waits, another computes. */
 function pairs(): typeof later {
   const ends: Promise<unknown>[] = [];
-  return (options) => {
+  return (options, faults = 'none') => {
     const turn = ends.at(-2) ?? Promise.resolve();
-    const result = turn.then(() => prove(options));
+    const result = turn.then(() => proveDisturbed(options, faults));
     // Who asked for it hears of a failure; who comes next goes on.
     ends.push(result.catch(() => {}));
     return () => result;
