@@ -153,9 +153,9 @@ export type NetworkRequest =
 
 export type NetworkAnswer =
   | { readonly outcome: 'charged' | 'declined' | 'refunded' }
-  /** The issuer does not answer; nothing was charged. */
+  /** The issuer does not answer; nothing was charged, nor will be under this fencing token. */
   | { readonly outcome: 'down' }
-  /** A call with a higher fencing token came first. */
+  /** A call with a higher fencing token came first, or one with this token was answered `down`. */
   | { readonly outcome: 'stale' };
 
 /** How long a slow issuer takes: longer than a lease. */

@@ -197,9 +197,11 @@ export async function answer(
   if (!opened.written) return { outcome: 'stale' };
   if (opened.payment.outcome !== undefined) return { outcome: opened.payment.outcome };
   const issuer = issuerAnswer(card, await payments.countCall(orderId));
-  if (issuer === 'down') return { outcome: 'down' };
   if (issuer === 'slow') await sleep(issuerSlowMs);
-  const closed = await payments.close(key, fencingToken, issuer === 'declined' ? 'declined' : 'charged');
-  if (!closed.written && closed.payment.fencingToken !== fencingToken) return { outcome: 'stale' };
-  return { outcome: closed.payment.outcome! };
+  const ended =
+    issuer === 'down'
+      ? await payments.fence(key, fencingToken)
+      : await payments.close(key, fencingToken, issuer === 'declined' ? 'declined' : 'charged');
+  if (!ended.written && ended.payment.fencingToken !== fencingToken) return { outcome: 'stale' };
+  return { outcome: ended.payment.outcome ?? 'down' };
 }

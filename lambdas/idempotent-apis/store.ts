@@ -270,10 +270,16 @@ export function charges(table: string, dynamo = new DynamoDBClient(bounded)) {
   };
 }
 
+/**
+ * The SDK asks once: when a connection breaks, the call may still run, and a second one would bear the same fencing token,
+ * so that nothing kept the first from charging after the answer to the second.
+ */
+const askedOnce = { ...bounded, maxAttempts: 1 };
+
 /** The card network, as its clients see it. */
-export function network(functionName: string, lambda = new LambdaClient(bounded)) {
+export function network(functionName: string, lambda = new LambdaClient(askedOnce)) {
   return {
-    /** @throws {Error} when it is not known what the network did: ask again, with the same key. */
+    /** @throws {Error} when it is not known what the network did: ask again, with the same key and a higher token. */
     async ask(request: NetworkRequest): Promise<NetworkAnswer> {
       const { FunctionError, Payload } = await lambda.send(
         new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(request) }),
@@ -287,6 +293,7 @@ export function network(functionName: string, lambda = new LambdaClient(bounded)
 
 /** A payment in the network's books. */
 export interface Payment {
+  /** Calls with a lower one are stale. */
   readonly fencingToken: number;
   /** Absent as long as the issuer has not said. */
   readonly outcome?: 'charged' | 'declined';
@@ -294,6 +301,8 @@ export interface Payment {
 
 /** The network's own books, where our transactions do not reach. */
 export function payments(table: string, dynamo = new DynamoDBClient(bounded)) {
+  /** Nothing is charged under this token yet, and no higher one has come. */
+  const isOpen = 'attribute_not_exists(outcome) AND fencingToken = :token';
   /** The payment as it is after the update, or as it stood in the way of it. */
   const update = async (key: string, expression: string, condition: string, values: Item) => {
     try {
@@ -326,8 +335,15 @@ export function payments(table: string, dynamo = new DynamoDBClient(bounded)) {
 
     /** Writes what the issuer said, unless it has said something before or a higher token has come meanwhile. */
     close: (key: string, fencingToken: number, outcome: 'charged' | 'declined') =>
-      update(key, 'SET outcome = :outcome', 'attribute_not_exists(outcome) AND fencingToken = :token', {
+      update(key, 'SET outcome = :outcome', isOpen, {
         ':outcome': { S: outcome },
+        ':token': { N: String(fencingToken) },
+      }),
+
+    /** Makes the calls with this token stale too, unless one has charged: who is told that none has must be told the truth. */
+    fence: (key: string, fencingToken: number) =>
+      update(key, 'SET fencingToken = :next', isOpen, {
+        ':next': { N: String(fencingToken + 1) },
         ':token': { N: String(fencingToken) },
       }),
 

@@ -38,6 +38,7 @@ export type Bug =
   | 'anybody settles'
   | 'the email is not asked'
   | 'tokens are not compared'
+  | 'what is answered with down stays open'
   | 'expiry is left to TTL';
 
 export type Stores = {
@@ -125,6 +126,15 @@ export function storesOf(world: World, bug?: Bug): Stores {
         world.payments.set(key, payment);
         return { written: true, payment };
       },
+      fence: async (key, fencingToken) => {
+        const found = world.payments.get(key)!;
+        if (bug === 'what is answered with down stays open') return { written: true, payment: found };
+        if (found.outcome !== undefined || found.fencingToken !== fencingToken)
+          return { written: false, payment: found };
+        const payment = { ...found, fencingToken: fencingToken + 1 };
+        world.payments.set(key, payment);
+        return { written: true, payment };
+      },
       refund: async (key, orderId) => void world.refunds.set(key, orderId),
       countCall: async (orderId) => {
         const calls = (world.calls.get(orderId) ?? 0) + 1;
@@ -175,12 +185,17 @@ export function mortal(point?: CrashPoint): { readonly wire: Wire; readonly pass
   };
 }
 
-/** A wire that waits at every call for a random while, and now and then loses a reply, so that the SDK calls again. */
+/**
+ * A wire that waits at every call for a random while, and now and then loses a reply, so that the SDK calls again: but
+ * the network, which is asked once.
+ */
 export function shuffling(random: Random, lostShare: number): Wire {
-  return async (_call, commit) => {
+  return async (call, commit) => {
     for (let turns = random.below(20); turns > 0; turns -= 1) await Promise.resolve();
     const reply = await commit();
-    return random.share(lostShare) ? commit() : reply;
+    if (!random.share(lostShare)) return reply;
+    if (call === 'network.ask') throw new Error('socket hang up');
+    return commit();
   };
 }
 

@@ -10,6 +10,8 @@ export interface Race {
   readonly pausedAt: string;
   /** True when another owner ran while it was. */
   readonly overtaken: boolean;
+  /** How many calls of the network arrived a second time, with the same token, while the first one still ran. */
+  readonly repeated: number;
 }
 
 const calls = [
@@ -18,6 +20,7 @@ const calls = [
   'payments.open',
   'payments.countCall',
   'payments.close',
+  'payments.fence',
   'ledger.settle',
 ] as const;
 
@@ -26,7 +29,8 @@ const cards = ['tok_visa', 'tok_visa_down', 'tok_visa_declined', 'tok_declined_v
 
 /**
  * R4: one owner of a key is paused before one of its calls, until its lease is over; one or two others ask meanwhile, of
- * whom the first may be paused as well; then all go on, in any order.
+ * whom the first may be paused as well; then all go on, in any order. Some calls of the network arrive twice: their
+ * connection broke, and what lies between us and the network asked again.
  */
 export async function raceForLease(random: Random, stores: Stores): Promise<Race> {
   let nowMs = 1_800_000_000_000;
@@ -34,6 +38,7 @@ export async function raceForLease(random: Random, stores: Stores): Promise<Race
   const key = newId();
   const body = byCard(cards[random.below(cards.length)], { orderId: `race-${key}` });
   const paused: (() => void)[] = [];
+  const repeated: Promise<unknown>[] = [];
   /** Resolves when the process is paused or has ended, with the process's end. */
   const start = async (at: string | undefined) => {
     let stopped = () => {};
@@ -45,12 +50,16 @@ export async function raceForLease(random: Random, stores: Stores): Promise<Race
         stopped();
         await goOn;
       }
+      // The owner hears the answer to the second one only.
+      if (call === 'network.ask' && random.share(0.3)) repeated.push(commit());
       return commit();
     };
     const end = processOf({ stores, clock, wire })
       .post(key, body)
       .finally(() => stopped());
     await isStopped;
+    // What it asked a second time goes on, and may end before others come.
+    if (random.share(0.5)) await turns();
     return { end };
   };
 
@@ -65,16 +74,22 @@ export async function raceForLease(random: Random, stores: Stores): Promise<Race
   while (paused.length > 0) {
     paused.splice(random.below(paused.length), 1)[0]!();
     // Others that stay paused see what this one has done, or go on at the same time.
-    if (random.share(0.7)) for (let turns = 0; turns < 50; turns += 1) await Promise.resolve();
+    if (random.share(0.7)) await turns();
   }
   const replies = await Promise.all(processes.map(({ end }) => end));
+  await Promise.all(repeated);
   nowMs += leaseMs;
   const last = await processOf({ stores, clock }).post(key, body);
   return {
     wrong: await wrongIn(stores, key, [...replies, last]),
     pausedAt,
     overtaken: (record?.fencingToken ?? 1) > 1,
+    repeated: repeated.length,
   };
+}
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
 }
 
 async function wrongIn(stores: Stores, key: string, replies: readonly Reply[]): Promise<readonly string[]> {

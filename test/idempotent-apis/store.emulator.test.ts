@@ -236,6 +236,19 @@ describe('the network’s books', () => {
     });
   });
 
+  it('charge nothing under a token that they answered with down, and let the next one', async () => {
+    const key = newId();
+    await stores.payments.open(key, 1, 'o');
+    expect(await stores.payments.fence(key, 1)).toEqual({ written: true, payment: { fencingToken: 2 } });
+    for (const late of [stores.payments.close(key, 1, 'charged'), stores.payments.fence(key, 1)])
+      expect(await late).toEqual({ written: false, payment: { fencingToken: 2 } });
+    expect(await stores.payments.open(key, 1, 'o')).toMatchObject({ written: false });
+    expect(await stores.payments.open(key, 2, 'o')).toMatchObject({ written: true });
+    const payment = { fencingToken: 2, outcome: 'charged' };
+    expect(await stores.payments.close(key, 2, 'charged')).toEqual({ written: true, payment });
+    expect(await stores.payments.fence(key, 2)).toEqual({ written: false, payment });
+  });
+
   it('count calls, and refunds by their key', async () => {
     const body = byCard();
     const calls = await Promise.all([1, 2, 3].map(() => stores.payments.countCall(body.orderId)));
