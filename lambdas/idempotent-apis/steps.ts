@@ -103,9 +103,7 @@ async function withoutCharge(
     case 'key':
       return afterOther(lost.found, claim, clock());
     case 'contention':
-      throw new Problem(503, 'too many requests want the same customer at this moment: try again', {
-        headers: { 'retry-after': String(retryAfterS) },
-      });
+      throw contended();
     case 'email': {
       const reply = emailTaken().reply;
       const kept = await ledger.keep(done(claim, reply), clock());
@@ -147,6 +145,12 @@ export function stillRunning(): Problem {
   });
 }
 
+function contended(): Problem {
+  return new Problem(503, 'too many requests write the same items at this moment: try again', {
+    headers: { 'retry-after': String(retryAfterS) },
+  });
+}
+
 export function emailTaken(): Problem {
   return new Problem(409, 'the email belongs to another customer: charge that one, or take another email');
 }
@@ -175,7 +179,9 @@ export async function cancel(
   if (found === undefined) return false;
   // First the money: what reads as cancelled is given back.
   if (found.method === 'card') await network.ask({ action: 'refund', key: id, orderId: found.orderId });
-  return rows.cancel(found);
+  const cancelled = await rows.cancel(found);
+  if (cancelled === 'contention') throw contended();
+  return cancelled;
 }
 
 /** The card network: once for each key, and never for a call that comes after one with a higher fencing token. */

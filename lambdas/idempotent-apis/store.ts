@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type AttributeValue,
   ConditionalCheckFailedException,
@@ -8,11 +7,14 @@ import {
   type TransactWriteItem,
   TransactWriteItemsCommand,
   TransactionCanceledException,
+  TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { type Patience, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
 import type { Reply } from '../kit/http.ts';
+import { patience } from '../kit/patience.ts';
 import type { Charge, DoneKey, KeyRecord, NetworkAnswer, NetworkRequest, RunningKey } from './domain.ts';
 
 type Item = Record<string, AttributeValue>;
@@ -36,7 +38,7 @@ interface Tables {
 const isFree = 'attribute_not_exists(idempotencyKey) OR expiresAt <= :now';
 
 /** Charges, the keys under which they were asked for and the customers who pay them: what belongs together is one transaction. */
-export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded)) {
+export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded), waiting = patience) {
   const putKey = (record: KeyRecord, ConditionExpression: string, values: Item) => ({
     TableName: tables.keysTable,
     Item: keyItem(record),
@@ -46,8 +48,8 @@ export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded)) {
   });
   const whereFree = (nowMs: number): Item => ({ ':now': { N: String(Math.floor(nowMs / 1000)) } });
   const transaction = async (items: readonly TransactWriteItem[]): Promise<Written> => {
-    const stood = await transact(dynamo, items);
-    if (stood === undefined) return { written: true };
+    const stood = await transact(dynamo, waiting, items);
+    if (stood === 'nothing') return { written: true };
     if (stood === 'contention') return { written: false, because: 'contention' };
     const { index, item } = stood;
     if (index === 0 && item !== undefined) return { written: false, because: 'key', found: keyRecordOf(item) };
@@ -57,8 +59,8 @@ export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded)) {
   /** One item needs no transaction, and costs half. */
   const single = async (command: PutItemCommand): Promise<Written> => {
     try {
-      await dynamo.send(command);
-      return { written: true };
+      const answered = await besideTransactions(waiting, () => dynamo.send(command));
+      return answered === undefined ? { written: false, because: 'contention' } : { written: true };
     } catch (error) {
       if (!(error instanceof ConditionalCheckFailedException)) throw error;
       if (error.Item === undefined)
@@ -138,32 +140,44 @@ function newCharge(TableName: string, charge: Charge) {
   return { TableName, Item: chargeItem(charge), ConditionExpression: 'attribute_not_exists(chargeId)' };
 }
 
-const conflictAttemptsMax = 5;
-const conflictDelayMs = 20;
+/** Of writes to an item that another transaction has: the SDK repeats none of them. */
+const conflicts = { attemptsMax: 5, baseMs: 20, maxMs: 320 } as const satisfies RetryPolicy;
 
 /**
- * Nothing when all was written; else the first item that stood in the way, and which condition's. A conflict with
- * another transaction is no answer: again, after a random while that doubles ("full jitter", AWS Architecture Blog,
- * 2015), and at last `contention`.
+ * `nothing` when all was written; else the first item that stood in the way, and which condition's. A conflict with
+ * another transaction is no answer: again, and at last `contention`.
  */
 async function transact(
   dynamo: DynamoDBClient,
+  waiting: Patience,
   items: readonly TransactWriteItem[],
-): Promise<undefined | 'contention' | { readonly index: number; readonly item?: Item | undefined }> {
-  for (let attempt = 1; attempt <= conflictAttemptsMax; attempt += 1) {
+): Promise<'nothing' | 'contention' | { readonly index: number; readonly item?: Item | undefined }> {
+  const stood = await retry(conflicts, waiting, async () => {
     try {
       await dynamo.send(new TransactWriteItemsCommand({ TransactItems: [...items] }));
-      return undefined;
+      return 'nothing';
     } catch (error) {
       if (!(error instanceof TransactionCanceledException)) throw error;
       const { CancellationReasons: reasons = [] } = error;
       const index = reasons.findIndex(({ Code }) => Code === 'ConditionalCheckFailed');
       if (index >= 0) return { index, item: reasons[index]!.Item };
       if (reasons.some(({ Code }) => Code === 'ValidationError')) throw error;
+      return undefined;
     }
-    await sleep(Math.random() * conflictDelayMs * 2 ** attempt);
-  }
-  return 'contention';
+  });
+  return stood ?? 'contention';
+}
+
+/** What a write of one item gives; nothing when a transaction had the item each time. */
+function besideTransactions<Result>(waiting: Patience, write: () => Promise<Result>): Promise<Result | undefined> {
+  return retry(conflicts, waiting, async () => {
+    try {
+      return await write();
+    } catch (error) {
+      if (error instanceof TransactionConflictException) return undefined;
+      throw error;
+    }
+  });
 }
 
 /** The same three tables, one write at a time. */
@@ -222,7 +236,7 @@ export function separateWrites(
 }
 
 /** Charges by ID. */
-export function charges(table: string, dynamo = new DynamoDBClient(bounded)) {
+export function charges(table: string, dynamo = new DynamoDBClient(bounded), waiting = patience) {
   const update = async (id: string, expression: string, values: Item, ifExists: boolean) => {
     try {
       const { Attributes } = await dynamo.send(
@@ -250,10 +264,15 @@ export function charges(table: string, dynamo = new DynamoDBClient(bounded)) {
       return Item && chargeFrom(Item);
     },
 
-    /** Sets the state of a charge: done again, it is the same. False when there is none. */
-    async cancel({ id, amount }: Pick<Charge, 'id' | 'amount'>): Promise<boolean> {
+    /**
+     * Sets the state of a charge: done again, it is the same. False when there is none. It can meet the transaction of an
+     * owner that settles the same charge too late.
+     */
+    async cancel({ id, amount }: Pick<Charge, 'id' | 'amount'>): Promise<boolean | 'contention'> {
       const values = { ':cancelled': { S: 'cancelled' }, ':amount': { N: String(amount) } };
-      return (await update(id, 'SET #state = :cancelled, refunded = :amount', values, true)) !== undefined;
+      const set = async () =>
+        (await update(id, 'SET #state = :cancelled, refunded = :amount', values, true)) !== undefined;
+      return (await besideTransactions(waiting, set)) ?? 'contention';
     },
 
     /** Adds to what was given back. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomFrom, type Random } from '../../engines/simulation/random.ts';
 import { type ChargeRequest, leaseMs, rememberS } from '../../lambdas/idempotent-apis/domain.ts';
-import { cancel } from '../../lambdas/idempotent-apis/steps.ts';
+import { cancel, charge } from '../../lambdas/idempotent-apis/steps.ts';
 import type { Reply } from '../../lambdas/kit/http.ts';
 import {
   type Bug,
@@ -100,11 +100,17 @@ describe('a charge', () => {
     },
   );
 
-  it('whose transaction always meets others is 503, to come again', async () => {
-    const { effects } = processOf({ stores: storesOf(emptyWorld()), clock: () => atMs });
-    const ledger = { ...effects.ledger, charge: async () => ({ written: false, because: 'contention' }) as const };
-    const { charge } = await import('../../lambdas/idempotent-apis/steps.ts');
-    await expect(charge('a key that is contended', invoice(), { ...effects, ledger })).rejects.toMatchObject({
+  it.each([
+    ['charge', invoice()],
+    ['claim', byCard()],
+    ['settle', byCard()],
+    ['settle', byCard('tok_declined')],
+    ['keep', invoice({ email: 'shared@example.com' })],
+  ] as const)('whose %s always meets transactions is 503, to come again', async (call, body) => {
+    const { effects, post } = processOf({ stores: storesOf(emptyWorld()), clock: () => atMs });
+    await post('who has the email', invoice({ email: 'shared@example.com' }));
+    const ledger = { ...effects.ledger, [call]: async () => ({ written: false, because: 'contention' }) as const };
+    await expect(charge('a key that is contended', body, { ...effects, ledger })).rejects.toMatchObject({
       status: 503,
       headers: { 'retry-after': '1' },
     });
@@ -233,6 +239,17 @@ describe('a cancellation', () => {
         }
     },
   );
+
+  it('that always meets transactions is 503, to come again', async () => {
+    const stores = storesOf(emptyWorld());
+    const { effects, post } = processOf({ stores, clock: () => atMs });
+    const { id } = JSON.parse((await post('the key', invoice())).body) as { id: string };
+    const rows = { find: stores.charges.find, cancel: async () => 'contention' as const };
+    await expect(cancel(id, { charges: rows, network: effects.network })).rejects.toMatchObject({
+      status: 503,
+      headers: { 'retry-after': '1' },
+    });
+  });
 
   it('of a charge that there is not is none', async () => {
     const stores = storesOf(emptyWorld());
