@@ -112,9 +112,14 @@ export function firstClaim(attempt: Attempt, nowMs: number): RunningKey {
   };
 }
 
-/** The record of a key whose owner has let its lease lapse: the same charge, a higher token. */
+/**
+ * The record of a key whose owner has let its lease lapse: the same charge, a higher token. It does not end before its
+ * lease: the key would be free while its owner asks the network, and another one would ask for another charge.
+ */
 export function nextClaim(last: RunningKey, { owner }: Attempt, nowMs: number): RunningKey {
-  return { ...last, owner, fencingToken: last.fencingToken + 1, leaseUntilMs: nowMs + leaseMs };
+  const leaseUntilMs = nowMs + leaseMs;
+  const expiresAtS = Math.max(last.expiresAtS, Math.ceil(leaseUntilMs / 1000));
+  return { ...last, owner, fencingToken: last.fencingToken + 1, expiresAtS, leaseUntilMs };
 }
 
 export function done({ leaseUntilMs: _, ...head }: RunningKey, reply: Reply): DoneKey {

@@ -69,8 +69,9 @@ async function chargeCard(
     if (claimed.because !== 'key') return withoutCharge(claimed, claim, effects);
     const decision = decide(claimed.found, attempt, nowMs);
     if (decision.do === 'take over') {
-      claim = nextClaim(decision.claim, attempt, clock());
-      const taken = await ledger.takeOver(claim);
+      const takenMs = clock();
+      claim = nextClaim(decision.claim, attempt, takenMs);
+      const taken = await ledger.takeOver(claim, decision.claim, takenMs);
       if (!taken.written && !isMine(taken, claim)) return withoutCharge(taken, claim, effects);
     } else if (decision.do === 'go on') claim = decision.claim;
     else return withoutCharge(claimed, claim, effects);

@@ -46,7 +46,7 @@ export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded), wai
     ExpressionAttributeValues: values,
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD' as const,
   });
-  const whereFree = (nowMs: number): Item => ({ ':now': { N: String(Math.floor(nowMs / 1000)) } });
+  const secondOf = (nowMs: number): Item => ({ ':now': { N: String(Math.floor(nowMs / 1000)) } });
   const transaction = async (items: readonly TransactWriteItem[]): Promise<Written> => {
     const stood = await transact(dynamo, waiting, items);
     if (stood === 'nothing') return { written: true };
@@ -72,24 +72,28 @@ export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded), wai
     /** The charge, the reply under its key and the customer under their email, if the key is free and the email theirs. */
     charge: (record: DoneKey, charge: Charge, nowMs: number): Promise<Written> =>
       transaction([
-        { Put: putKey(record, isFree, whereFree(nowMs)) },
+        { Put: putKey(record, isFree, secondOf(nowMs)) },
         registration(tables.customersTable, charge),
         { Put: newCharge(tables.chargesTable, charge) },
       ]),
 
     /** A free key's first owner, and the customer: who may not have the email is told before a card is charged. */
     claim: (record: RunningKey, customer: Customer, nowMs: number): Promise<Written> =>
-      transaction([{ Put: putKey(record, isFree, whereFree(nowMs)) }, registration(tables.customersTable, customer)]),
+      transaction([{ Put: putKey(record, isFree, secondOf(nowMs)) }, registration(tables.customersTable, customer)]),
 
-    /** The next owner of a key whose lease has lapsed: `record` bears the token after the last one's. */
-    takeOver: (record: RunningKey): Promise<Written> =>
+    /**
+     * The next owner of a key whose lease has lapsed, if `last` has it still and its day is not over: after that, somebody
+     * may have claimed it afresh, with the same first token and for another charge.
+     */
+    takeOver: (record: RunningKey, last: RunningKey, nowMs: number): Promise<Written> =>
       single(
         new PutItemCommand({
-          ...putKey(record, '#state = :running AND fencingToken = :last', {
+          ...putKey(record, '#state = :running AND #owner = :last AND expiresAt > :now', {
             ':running': { S: 'running' },
-            ':last': { N: String(record.fencingToken - 1) },
+            ':last': { S: last.owner },
+            ...secondOf(nowMs),
           }),
-          ExpressionAttributeNames: { '#state': 'state' },
+          ExpressionAttributeNames: { '#state': 'state', '#owner': 'owner' },
         }),
       ),
 
@@ -110,7 +114,7 @@ export function ledger(tables: Tables, dynamo = new DynamoDBClient(bounded), wai
 
     /** The reply under a free key, of a request that has no effect. */
     keep: (record: DoneKey, nowMs: number): Promise<Written> =>
-      single(new PutItemCommand(putKey(record, isFree, whereFree(nowMs)))),
+      single(new PutItemCommand(putKey(record, isFree, secondOf(nowMs)))),
 
     async find(key: string): Promise<KeyRecord | undefined> {
       const { Item } = await dynamo.send(

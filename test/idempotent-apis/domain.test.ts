@@ -103,6 +103,13 @@ describe('an attempt', () => {
       leaseUntilMs: atMs + 2 * leaseMs,
     });
   });
+
+  it('at the end of the day is remembered until its lease is over', () => {
+    const endMs = atMs + rememberS * 1000;
+    const claim = nextClaim(running, second, endMs - 1);
+    expect(decide(claim, first, claim.leaseUntilMs - 1)).toEqual({ do: 'wait' });
+    expect(decide(claim, first, claim.leaseUntilMs + 1000)).toEqual({ do: 'start' });
+  });
 });
 
 describe('a test card', () => {

@@ -35,6 +35,7 @@ export function emptyWorld(): World {
 export type Bug =
   | 'a key is claimed without a condition'
   | 'the charge is written after the transaction'
+  | 'a token is taken for its owner'
   | 'anybody settles'
   | 'the email is not asked'
   | 'tokens are not compared'
@@ -79,9 +80,13 @@ export function storesOf(world: World, bug?: Bug): Stores {
         world.customers.set(customer.email, customer.customerId);
         return written;
       },
-      takeOver: async (record) => {
+      takeOver: async (record, last, nowMs) => {
         const found = world.keys.get(record.key);
-        if (found?.state !== 'running' || found.fencingToken !== record.fencingToken - 1) return lost(record.key);
+        const isLast =
+          bug === 'a token is taken for its owner'
+            ? found?.fencingToken === last.fencingToken
+            : found?.owner === last.owner && !isExpired(found, nowMs);
+        if (found?.state !== 'running' || !isLast) return lost(record.key);
         world.keys.set(record.key, record);
         return written;
       },
@@ -212,7 +217,7 @@ interface Process {
   readonly wire?: Wire;
 }
 
-const direct: Wire = (_call, commit) => commit();
+export const direct: Wire = (_call, commit) => commit();
 
 /** What one process of the API can do. The network is a process too, on the same wire: it dies and pauses as well. */
 export function processOf({ stores, clock, wire = direct }: Process) {

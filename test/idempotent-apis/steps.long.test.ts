@@ -7,6 +7,7 @@ import {
   type Bug,
   byCard,
   type CrashPoint,
+  direct,
   emptyWorld,
   invoice,
   isFinal,
@@ -18,6 +19,7 @@ import {
   storesOf,
   textOf,
   through,
+  type Wire,
   type World,
 } from './fakes.ts';
 import { raceForLease } from './lease.ts';
@@ -161,6 +163,70 @@ describe('a key', () => {
     expect(await post(key, { ...body, amount: 1 })).toMatchObject({ status: 422 });
     nowMs += 1;
     expect(await post(key, body)).toMatchObject({ status: 201 });
+  });
+});
+
+describe('a key that is taken over at the end of its day', () => {
+  /**
+   * An owner dies; another decides to take over so many milliseconds before the key ends, and its write arrives after a
+   * third has found the key free and claimed it, and while that one asks the network.
+   */
+  const overtaken = async (beforeMs: number, bug?: Bug) => {
+    const world = emptyWorld();
+    const stores = storesOf(world, bug);
+    const body = byCard();
+    const endMs = atMs + rememberS * 1000;
+    const dying = processOf({ stores, clock: () => atMs, wire: mortal({ at: 'network.ask', when: 'before' }).wire });
+    await expect(dying.post('the key', body)).rejects.toThrow(Killed);
+
+    let goOn = () => {};
+    let thirds: Promise<Reply> | undefined;
+    const claimedByThird = () =>
+      new Promise<void>((claimed) => {
+        const wire: Wire = async (call, commit) => {
+          if (call === 'network.ask')
+            await new Promise<void>((resolve) => {
+              goOn = resolve;
+              claimed();
+            });
+          return commit();
+        };
+        thirds = processOf({ stores, clock: () => endMs, wire }).post('the key', body);
+      });
+    const wire: Wire = async (call, commit) => {
+      if (call === 'ledger.takeOver') await claimedByThird();
+      return commit();
+    };
+    const second = await processOf({ stores, clock: () => endMs - beforeMs, wire }).post('the key', body);
+    goOn();
+    return { world, body, second, third: await thirds! };
+  };
+
+  it.each([1, 5, 1000])('%d ms before it is not taken from who has claimed it afresh since', async (beforeMs) => {
+    const { world, body, second, third } = await overtaken(beforeMs);
+    expect([chargesOf(world, body), paymentsOf(world, body)]).toEqual([1, 1]);
+    expect(second).toMatchObject({ status: 409, headers: { 'retry-after': '1' } });
+    expect(third).toMatchObject({ status: 201 });
+  });
+
+  it('would be charged twice if its token said whose it is', async () => {
+    const { world, body } = await overtaken(5, 'a token is taken for its owner');
+    expect(paymentsOf(world, body)).toBe(2);
+  });
+
+  it.each([-1, 0, 1])('is free %d ms from it as it is for everybody else', async (afterMs) => {
+    const world = emptyWorld();
+    const stores = storesOf(world);
+    const body = byCard();
+    const at = (nowMs: number, wire: Wire = direct) => processOf({ stores, clock: () => nowMs, wire });
+    await at(atMs, mortal({ at: 'ledger.settle', when: 'before' }).wire)
+      .post('the key', body)
+      .catch(() => {});
+    const endMs = atMs + rememberS * 1000;
+    expect(await at(endMs + afterMs).post('the key', body)).toMatchObject({ status: 201 });
+    // A second later the one that was taken over is remembered still: it lasts as long as its lease.
+    expect((await at(endMs + 1000).post('the key', body)).headers).toHaveProperty('idempotency-replayed', 'true');
+    expect(paymentsOf(world, body)).toBe(afterMs < 0 ? 1 : 2);
   });
 });
 

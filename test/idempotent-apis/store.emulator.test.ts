@@ -188,7 +188,9 @@ describe('a claim', () => {
     const rivals = Array.from({ length: 30 }, () =>
       nextClaim(first.claim, { ...first.claim, owner: newId() }, atMs + leaseMs),
     );
-    const outcomes = await Promise.all(rivals.map((rival) => stores.ledger.takeOver(rival)));
+    const outcomes = await Promise.all(
+      rivals.map((rival) => stores.ledger.takeOver(rival, first.claim, atMs + leaseMs)),
+    );
     expect(outcomes.filter(({ written }) => written)).toHaveLength(1);
     const winner = rivals[outcomes.findIndex(({ written }) => written)]!;
     for (const outcome of outcomes)
@@ -204,14 +206,38 @@ describe('a claim', () => {
     expect(await stores.charges.find(first.charge.id)).toEqual(first.charge);
     // It is done: nobody settles or takes over any more.
     expect(await stores.ledger.settle(done(winner, reply), undefined)).toMatchObject({ because: 'key' });
-    expect(await stores.ledger.takeOver(nextClaim(winner, winner, atMs))).toMatchObject({ because: 'key' });
+    expect(await stores.ledger.takeOver(nextClaim(winner, winner, atMs), winner, atMs)).toMatchObject({
+      because: 'key',
+    });
+  });
+
+  it('is taken over until its day is over, to the millisecond, and not from who has claimed it since', async () => {
+    const first = attempt(byCard());
+    await stores.ledger.claim(first.claim, first.charge, atMs);
+    const endMs = atMs + rememberS * 1000;
+    const next = nextClaim(first.claim, { ...first.claim, owner: newId() }, endMs - 1);
+    for (const lateMs of [endMs, endMs + 1])
+      expect(await stores.ledger.takeOver(next, first.claim, lateMs)).toMatchObject({ found: first.claim });
+    const afresh = attempt(byCard(), first.claim.key, endMs);
+    expect(await stores.ledger.claim(afresh.claim, afresh.charge, endMs)).toEqual({ written: true });
+    expect(afresh.claim.fencingToken).toBe(first.claim.fencingToken);
+    expect(await stores.ledger.takeOver(next, first.claim, endMs - 1)).toMatchObject({ found: afresh.claim });
+
+    const other = attempt(byCard());
+    await stores.ledger.claim(other.claim, other.charge, atMs);
+    const taken = nextClaim(other.claim, { ...other.claim, owner: newId() }, endMs - 1);
+    expect(await stores.ledger.takeOver(taken, other.claim, endMs - 1)).toEqual({ written: true });
+    // Its owner is at work: for nobody the key is free.
+    expect(await stores.ledger.claim({ ...afresh.claim, key: taken.key }, afresh.charge, endMs + 1)).toMatchObject({
+      found: taken,
+    });
   });
 
   it('whose reply was lost is found again by its owner', async () => {
     const first = attempt(byCard());
     await stores.ledger.claim(first.claim, first.charge, atMs);
     const next = nextClaim(first.claim, { ...first.claim, owner: newId() }, atMs + leaseMs);
-    expect(await ledger(tables, losingFirstReply()).takeOver(next)).toEqual({
+    expect(await ledger(tables, losingFirstReply()).takeOver(next, first.claim, atMs + leaseMs)).toEqual({
       written: false,
       because: 'key',
       found: next,

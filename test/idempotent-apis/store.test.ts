@@ -28,7 +28,7 @@ describe('a single write that meets a transaction on its item', () => {
   const waits: number[] = [];
   const waiting = { random: () => 0.5, wait: async (ms: number) => void waits.push(ms) };
   const writes = {
-    takeOver: (dynamo: DynamoDBClient) => ledger(tables, dynamo, waiting).takeOver(next),
+    takeOver: (dynamo: DynamoDBClient) => ledger(tables, dynamo, waiting).takeOver(next, claim, atMs),
     settle: (dynamo: DynamoDBClient) => ledger(tables, dynamo, waiting).settle(refused, undefined),
     keep: (dynamo: DynamoDBClient) => ledger(tables, dynamo, waiting).keep(refused, atMs),
     cancel: async (dynamo: DynamoDBClient) => {
