@@ -19,5 +19,5 @@ const effects = {
 /** `POST /charges`: one effect for each key, and one reply. */
 export const handler = api(async (request) => {
   const key = parsed(request.headers['idempotency-key'], idempotencyKey, 'the header Idempotency-Key');
-  return charge(keyOf(request.caller, key), parseBody(request, chargeBody), effects);
+  return charge(keyOf(request, key), parseBody(request, chargeBody), effects);
 });

@@ -16,7 +16,7 @@ const cards = network(env.networkFunction);
 export const handler = api(async (request) => {
   const header = request.headers['idempotency-key'];
   const sent = parsed(header, idempotencyKey.optional(), 'the header Idempotency-Key') ?? randomUUID();
-  const key = keyOf(request.caller, sent);
+  const key = keyOf(request, sent);
   const payload = parseBody(request, chargeBody);
   const known = await writes.findReply(key);
   if (known) return replayed(known);

@@ -56,7 +56,7 @@ export const handler = api(async (request, context) => {
   // By it, a key whose owner died is free again once that owner could not run any more.
   config.registerLambdaContext(context);
   try {
-    return await chargeOnce({ key: keyOf(request.caller, key), payload });
+    return await chargeOnce({ key: keyOf(request, key), payload });
   } catch (error) {
     if (error instanceof IdempotencyAlreadyInProgressError) throw stillRunning();
     if (error instanceof IdempotencyValidationError) throw payloadDiffers();

@@ -1,4 +1,4 @@
-import type { Reply } from '../kit/http.ts';
+import type { ApiRequest, Reply } from '../kit/http.ts';
 
 /** How long a key is remembered: the same as Stripe's. The table's TTL deletes later, up to days, so conditions check it. */
 export const rememberS = 24 * 60 * 60;
@@ -14,10 +14,10 @@ export const retryAfterS = 1;
 
 /**
  * Under what a key's record lies: two callers who choose the same key are none of each other's business, and nobody is
- * shown the reply to another. `caller` has no spaces.
+ * shown the reply to another, nor one route's reply by another route. `caller` and `key` have no spaces.
  */
-export function keyOf(caller: string, key: string): string {
-  return `${caller} ${key}`;
+export function keyOf({ caller, route }: Pick<ApiRequest, 'caller' | 'route'>, key: string): string {
+  return `${caller} ${route} ${key}`;
 }
 
 interface Purchase {
@@ -132,15 +132,17 @@ export function chargeOf(request: ChargeRequest, id: string): Charge {
 }
 
 /**
- * The one text of a value, whatever the order in which its members and its spaces came: JSON with sorted names (RFC
- * 8785, whose rules for strings and numbers are those of JSON.stringify).
+ * The one text of a parsed JSON value, whatever the order in which its members and its spaces came (RFC 8785, whose rules
+ * for strings and numbers are those of JSON.stringify). Names are sorted by code units and written in that order: an
+ * object would bring those that are integers to its front.
  */
 export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_name, member: unknown) =>
-    member !== null && typeof member === 'object' && !Array.isArray(member)
-      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      : member,
-  );
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const members = Object.entries(value)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`);
+  return `{${members.join(',')}}`;
 }
 
 /** What the card network is asked. One that is asked without a key takes each call for a new one. */

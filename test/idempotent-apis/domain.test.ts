@@ -19,9 +19,12 @@ const second: Attempt = { key: 'k', payloadHash: 'h', owner: 'b', chargeId: 'ch_
 const reply = { status: 201, body: '{}' };
 const atMs = 1_800_000_000_000;
 
-it('keeps the keys of two callers apart', () => {
-  expect(keyOf('arn:aws:iam::1:user/ann', 'k')).not.toBe(keyOf('arn:aws:iam::1:user/bob', 'k'));
-  expect(keyOf('', 'k')).not.toBe(keyOf('k', ''));
+it('keeps the keys of two callers and of two routes apart', () => {
+  const key = { caller: 'arn:aws:iam::1:user/ann', route: 'POST /charges' };
+  expect(keyOf(key, 'k')).toBe(keyOf({ ...key }, 'k'));
+  const others = [{ caller: 'arn:aws:iam::1:user/bob' }, { route: 'POST /payouts' }, { route: 'PUT /charges' }];
+  for (const other of others) expect(keyOf({ ...key, ...other }, 'k')).not.toBe(keyOf(key, 'k'));
+  expect(keyOf({ caller: '', route: '$default' }, 'k')).not.toBe(keyOf({ caller: '$default', route: '' }, 'k'));
 });
 
 describe('the canonical text', () => {
@@ -44,6 +47,40 @@ describe('the canonical text', () => {
 
   test.prop([value, value])('is the same for two values only if they are equal', (one, other) => {
     expect(canonical(one) === canonical(other)).toBe(isDeepStrictEqual(plain(one), plain(other)));
+  });
+
+  // The examples of RFC 8785, 3.2.2 and 3.2.3; ends of its numbers; names that an object would put first.
+  it.each([
+    [
+      String.raw`{
+        "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
+        "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
+        "literals": [null, true, false]
+      }`,
+      String.raw`{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],` +
+        String.raw`"string":"€$\u000f\nA'B\"\\\\\"/"}`,
+    ],
+    [
+      String.raw`{
+        "\u20ac": "Euro Sign",
+        "\r": "Carriage Return",
+        "\ufb33": "Hebrew Letter Dalet With Dagesh",
+        "1": "One",
+        "\ud83d\ude00": "Emoji: Grinning Face",
+        "\u0080": "Control",
+        "\u00f6": "Latin Small Letter O With Diaeresis"
+      }`,
+      String.raw`{"\r":"Carriage Return","1":"One",` +
+        '"\u0080":"Control","ö":"Latin Small Letter O With Diaeresis","€":"Euro Sign",' +
+        '"😀":"Emoji: Grinning Face","\ufb33":"Hebrew Letter Dalet With Dagesh"}',
+    ],
+    [
+      '[-0, 5e-324, 9007199254740993, 1E21, 999999999999999999999, 1e-7]',
+      '[0,5e-324,9007199254740992,1e+21,1e+21,1e-7]',
+    ],
+    ['{"9": 1, "10": 1, "a": {"2": [], "11": {}}}', '{"10":1,"9":1,"a":{"11":{},"2":[]}}'],
+  ])('is that of RFC 8785: %s', (text, expected) => {
+    expect(canonical(JSON.parse(text))).toBe(expected);
   });
 
   it('sorts by code units, at every depth, and keeps the order of lists', () => {

@@ -56,13 +56,13 @@ export class IdempotentApisImproved extends Stack {
     answers(
       charge,
       3,
-      'The charge and the reply under its key are one transaction, so that there is never the one without the other.',
+      'The charge’s item and the reply under its key are one transaction: our tables never hold the one without the other.',
     );
     answers(charge, 4, 'One customer an email: an item of its own, conditional in the same transaction as the charge.');
     answers(
       charge,
       5,
-      'The card network, which no transaction of ours reaches, is asked between a claim and its settlement, with the charge’s ID as key and the claim’s fencing token.',
+      'The card network, which no transaction of ours reaches, is asked once between a claim and its settlement, with the charge’s ID as key and the claim’s fencing token.',
     );
     charge.allow(['dynamodb:PutItem'], charges.tableArn);
     charge.allow(['dynamodb:GetItem', 'dynamodb:PutItem'], keys.tableArn);

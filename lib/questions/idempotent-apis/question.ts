@@ -30,8 +30,9 @@ export const question = {
         'The client makes a key, such as a UUID, and sends it in the header Idempotency-Key with every retry (the IETF ' +
         'draft, Stripe). The key is the primary key of an item that only one transaction can write: of 50 duplicates ' +
         'at once one charges. A request without one is refused with 400, another payload under a used key with 422: ' +
-        'the item keeps a hash of the canonical payload. A key is its caller’s own, the IAM identity that signed: nobody ' +
-        'gets the reply to another’s. It is remembered for 24 hours by a condition, not by TTL.',
+        'the item keeps a hash of the canonical payload (RFC 8785). A key is its caller’s own, the IAM identity that ' +
+        'signed, and its route’s: nobody gets the reply to another’s. It is remembered for 24 hours by a condition, not ' +
+        'by TTL.',
       properties: [
         'charges per key under parallel duplicates',
         'requests without a key, or with another payload under it, that are not refused',
@@ -51,9 +52,10 @@ export const question = {
       n: 3,
       text: 'Retries return the same result',
       answer:
-        'The reply (status, headers, body, a 402 or 502 too) is stored in the transaction that makes the charge: after ' +
-        'a crash at any call there are both or neither, and a retry gets the first reply byte for byte with ' +
-        'Idempotency-Replayed: true. A library around the charge stores the reply after it, and charges again when the ' +
+        'The reply (status, headers, body, a 402 or 502 too) is stored in the transaction that writes the charge: after ' +
+        'a crash at any call our tables hold both or neither, and a retry gets the first reply byte for byte with ' +
+        'Idempotency-Replayed: true. A card is charged before that, in the network’s books; who dies in between leaves ' +
+        'the key to the next one, whom the network answers the same (point 5). A library around the charge stores the reply after it, and charges again when the ' +
         'function dies in between. While the first one runs, the others get 409 with Retry-After.',
       properties: [
         'charges per key under crashes and lost replies',
@@ -76,8 +78,8 @@ export const question = {
       answer:
         'The card network cannot join a transaction of ours. The key’s item is a lock with a lease, so that a dead ' +
         'owner does not hold it for ever; but a lock that can lapse does not keep a slow owner’s call from arriving late. ' +
-        'So each owner gets a higher fencing token, the network refuses lower ones, and settling is conditional on it. ' +
-        'The network’s key is the charge’s ID, which the first claim stores: every owner asks for the same charge.',
+        'So each owner gets a higher fencing token and asks once, since what the SDK repeats would bear the same token; ' +
+        'the network refuses lower ones, and settling is conditional on the owner and its token. The network’s key is the charge’s ID, which the first claim stores: every owner asks for the same charge.',
       properties: [
         'charges per key when the card network is slower than the lock',
         'cards charged after a reply that says they were not',
