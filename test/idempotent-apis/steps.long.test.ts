@@ -240,17 +240,40 @@ const ways: readonly (readonly [string, () => ChargeRequest, status: number])[] 
   ['a card and an email that is taken', () => byCard('tok_visa', { email: 'taken@example.com' }), 409],
 ];
 
-describe.each(ways)('a process that dies while it charges %s', (_, make, status) => {
-  const fresh = async () => {
-    const world = emptyWorld();
-    const before = processOf({ stores: storesOf(world), clock: () => atMs });
-    await before.post('the key of who has the email', invoice({ email: 'taken@example.com' }));
-    return { world, body: make() };
-  };
+/** Calls at which a process dies besides those of the ways: only the next owner makes them, or one that was overtaken. */
+const nextOwnersCalls = ['ledger.takeOver'] as const;
+const overtakenCalls = ['ledger.find'] as const;
+const cancellationCalls = ['charges.find', 'network.ask', 'payments.refund', 'charges.cancel'] as const;
+const moments = ['before', 'after'] as const;
 
+async function freshWorld(): Promise<World> {
+  const world = emptyWorld();
+  const before = processOf({ stores: storesOf(world), clock: () => atMs });
+  await before.post('the key of who has the email', invoice({ email: 'taken@example.com' }));
+  return world;
+}
+
+/** The calls of an undisturbed charge. */
+async function callsOf(body: ChargeRequest): Promise<readonly string[]> {
+  const { wire, passed } = mortal();
+  await processOf({ stores: storesOf(await freshWorld()), clock: () => atMs, wire }).post('the key', body);
+  return passed;
+}
+
+it('R3 leaves out no call that a store has', async () => {
+  const ofWays = await Promise.all(ways.map(([, make]) => callsOf(make())));
+  const died = new Set([...ofWays.flat(), ...nextOwnersCalls, ...overtakenCalls, ...cancellationCalls]);
+  const ofStores = Object.entries(storesOf(emptyWorld())).flatMap(([name, store]) =>
+    Object.keys(store).map((call) => `${name}.${call}`),
+  );
+  expect([...died].toSorted()).toEqual([...ofStores, 'network.ask'].toSorted());
+});
+
+describe.each(ways)('a process that dies while it charges %s', (_, make, status) => {
   /** Dies, at each of these points in turn, then asks until there is a final reply; each process after the last one's lease. */
   const dieAt = async (points: readonly CrashPoint[]) => {
-    const { world, body } = await fresh();
+    const world = await freshWorld();
+    const body = make();
     let nowMs = atMs;
     for (const point of points) {
       const { post } = processOf({ stores: storesOf(world), clock: () => nowMs, wire: mortal(point).wire });
@@ -266,29 +289,45 @@ describe.each(ways)('a process that dies while it charges %s', (_, make, status)
   };
 
   it('before or after any call, leaves nothing that a retry does not finish, once', async () => {
-    const { world, body } = await fresh();
-    const { wire, passed } = mortal();
-    await processOf({ stores: storesOf(world), clock: () => atMs, wire }).post('the key', body);
-    expect(passed.length).toBeGreaterThan(0);
-    const points = passed.flatMap((at) => (['before', 'after'] as const).map((when) => ({ at, when })));
+    const calls = await callsOf(make());
+    expect(calls.length).toBeGreaterThan(0);
+    const pointsOf = (at: string) => moments.map((when) => ({ at, when }));
+    const points = calls.flatMap(pointsOf);
     for (const point of points) await dieAt([point]);
     // The second process may find what the first left, and die as well.
-    const later = [
-      ...points,
-      { at: 'ledger.takeOver', when: 'before' },
-      { at: 'ledger.takeOver', when: 'after' },
-    ] as const;
+    const later = [...points, ...nextOwnersCalls.flatMap(pointsOf)];
     for (const point of points) for (const next of later) await dieAt([point, next]);
   });
 });
+
+it.each(overtakenCalls.flatMap((at) => moments.map((when) => [when, at] as const)))(
+  'an overtaken owner that dies %s %s leaves what the other one did',
+  async (when, at) => {
+    const world = emptyWorld();
+    const stores = storesOf(world);
+    const body = byCard();
+    const next = processOf({ stores, clock: () => atMs + leaseMs });
+    const { wire } = mortal({ at, when });
+    const overtaken: Wire = async (call, commit) => {
+      if (call === 'network.ask') await next.post('the key', body);
+      return wire(call, commit);
+    };
+    const { post } = processOf({ stores, clock: () => atMs, wire: overtaken });
+    await expect(post('the key', body)).rejects.toThrow(Killed);
+    expect(await next.post('the key', body)).toMatchObject({
+      status: 201,
+      headers: { 'idempotency-replayed': 'true' },
+    });
+    expect([chargesOf(world, body), paymentsOf(world, body)]).toEqual([1, 1]);
+  },
+);
 
 describe('a cancellation', () => {
   it.each([invoice, () => byCard()])(
     'refunds once, however often it is repeated and wherever it dies',
     async (make) => {
-      const calls = ['charges.find', 'network.ask', 'charges.cancel'];
-      for (const at of calls)
-        for (const when of ['before', 'after'] as const) {
+      for (const at of cancellationCalls)
+        for (const when of moments) {
           const world = emptyWorld();
           const body = make();
           const stores = storesOf(world);
