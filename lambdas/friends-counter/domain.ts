@@ -121,18 +121,20 @@ export function countingOf({ friends }: Counter, streamedFrom: number): Counting
 /**
  * The transaction that moves two sides and what of their counters is counted directly, in canonical order: (A, B) and
  * (B, A) are the same friendship, and the same transaction.
+ *
+ * Both sides are written, also the one that stays what it was: they were read one after the other, and another
+ * transaction may have committed between the two. Only over both revisions is what was decided true of one moment.
  */
 export function writesOf(
   [mine, mineNext]: readonly [Party, State],
   [theirs, theirsNext]: readonly [Party, State],
   streamedFrom: number,
 ): Writes {
-  const moves = [
-    { user: mine.side.user, party: mine, next: mineNext },
-    { user: theirs.side.user, party: theirs, next: theirsNext },
-  ].filter(({ party, next }) => party.side.state !== next);
-  const written = moves
-    .toSorted((a, b) => (a.user < b.user ? -1 : 1))
+  const written = [
+    { party: mine, next: mineNext },
+    { party: theirs, next: theirsNext },
+  ]
+    .toSorted((a, b) => (a.party.side.user < b.party.side.user ? -1 : 1))
     .map(({ party: { side, counter }, next }) => {
       const moved: Side = { ...side, state: next, revision: side.revision + 1 };
       return countingOf(counter, streamedFrom) === 'stream'

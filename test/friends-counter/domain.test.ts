@@ -75,30 +75,42 @@ class Items {
     return true;
   }
 
-  /** Nobody writes between reading and writing here. */
-  mustApply(writes: ReturnType<typeof writesOf>): void {
-    if (!this.apply(writes)) throw new Error(`refused: ${JSON.stringify(writes)}`);
-  }
-
   fence(user: string): Counter {
     const { friends, epoch } = this.counter(user);
     this.counters.set(user, { user, friends, epoch: epoch + 1 });
     return this.counter(user);
   }
 
-  change(verb: Verb, user: string, other: string, streamedFrom: number): 'refused' | 'done' {
-    const [mine, theirs] = [this.party(user, other), this.party(other, user)];
+  /** A batch of reads is of one moment for each item, not for all of them: `meanwhile` is what others do until the next. */
+  change(
+    verb: Verb,
+    user: string,
+    other: string,
+    streamedFrom: number,
+    meanwhile: { readonly reads?: () => void; readonly write?: () => void; readonly theirsFirst?: boolean } = {},
+  ): 'refused' | 'done' | 'late' {
+    const early = meanwhile.theirsFirst === true ? this.party(other, user) : this.party(user, other);
+    meanwhile.reads?.();
+    const [mine, theirs] =
+      meanwhile.theirsFirst === true ? [this.party(user, other), early] : [early, this.party(other, user)];
     const decision = decide(verb, mine.side.state, theirs.side.state);
     if (decision.do === 'refuse') return 'refused';
-    if (decision.do === 'move') {
-      this.mustApply(writesOf([mine, decision.mine], [theirs, decision.theirs], streamedFrom));
-    }
-    return 'done';
+    if (decision.do === 'nothing') return 'done';
+    meanwhile.write?.();
+    return this.apply(writesOf([mine, decision.mine], [theirs, decision.theirs], streamedFrom)) ? 'done' : 'late';
+  }
+
+  /** Friendships of which only one of the two has a side. */
+  halves(): readonly Side[] {
+    return [...this.sides.values()].filter(
+      ({ user, other, state }) => state === 'friends' && this.side(other, user).state !== 'friends',
+    );
   }
 
   settle(user: string): void {
     const writes = settlingOf(this.counter(user), this.sidesOf(user));
-    if (writes !== undefined) this.mustApply(writes);
+    // Nobody writes between reading and writing here.
+    if (writes !== undefined && !this.apply(writes)) throw new Error(`refused: ${JSON.stringify(writes)}`);
   }
 }
 
@@ -134,6 +146,35 @@ describe('friendships', () => {
       expect(items.sidesOf(user).every(isSettled)).toBe(true);
     }
   });
+
+  const own = fc.record({
+    verb: fc.constantFrom(...verbs),
+    pair: pairs,
+    theirsFirst: fc.boolean(),
+  });
+  const others = fc.array(fc.oneof({ arbitrary: change, weight: 5 }, settle, fence), { maxLength: 3 });
+
+  test.prop([fc.array(fc.tuple(own, others, others), { maxLength: 12 }), streamedFrom], { numRuns: 3_000 })(
+    'have two sides or none, although the two are read apart while others change them',
+    (requests, from) => {
+      const items = new Items();
+      const happen = (events: (typeof requests)[number][1]) => () => {
+        for (const event of events) {
+          if (event.kind === 'settle') items.settle(event.user);
+          else if (event.kind === 'fence') items.fence(event.user);
+          else items.change(event.verb, ...event.pair, from);
+        }
+      };
+      for (const [{ verb, pair, theirsFirst }, reads, write] of requests) {
+        items.change(verb, ...pair, from, { theirsFirst, reads: happen(reads), write: happen(write) });
+        expect(items.halves()).toEqual([]);
+        for (const user of members) {
+          const counted = items.sidesOf(user).reduce((sum, side) => sum + side.counted, 0);
+          expect(items.counter(user).friends).toBe(counted);
+        }
+      }
+    },
+  );
 
   test.prop([fc.constantFrom(...verbs), pairs, streamedFrom])(
     'are the same transaction from either side, in canonical order',

@@ -140,6 +140,25 @@ describe('a friendship', () => {
     await expectConsistent('cat', 'dan');
   });
 
+  it.each(['unfriend', 'block'] satisfies readonly Verb[])(
+    'has two sides or none after a change that read the one side before somebody befriended, the other after it: %s',
+    async (verb) => {
+      await register('gus', 'hob');
+      let reads = 0;
+      const parties: typeof stores.ledger.parties = async (user, other) => {
+        if ((reads += 1) > 1) return stores.ledger.parties(user, other);
+        const [, theirs] = await stores.ledger.parties(user, other);
+        await change('befriend', 'hob', 'gus');
+        const [mine] = await stores.ledger.parties(user, other);
+        return [mine, theirs];
+      };
+      await change(verb, 'gus', 'hob', 1_000, { ...stores, ledger: { ...stores.ledger, parties } });
+      await expectConsistent('gus', 'hob');
+      expect(reads).toBe(2);
+      await change('unblock', 'gus', 'hob');
+    },
+  );
+
   it('tells its caller to come again when others win every race', async () => {
     await register('eve', 'fay');
     const losing = { ledger: { ...stores.ledger, apply: async () => ({ applied: false }) as const } };
