@@ -182,6 +182,18 @@ export function countedAtFence(side: Side, epoch: number): number {
   return side.epoch >= epoch ? side.before : side.counted;
 }
 
+/**
+ * Whether sides of these epochs tell what they added when this one began. Not when one is of a later epoch, nor when one
+ * may have been of this epoch before it began: a counter that was restored or deleted falls back to epochs that its
+ * sides have been through.
+ *
+ * @param latest epoch of the sides, as a recount read them
+ * @param known their latest epoch at a look before the fence; Infinity without such a look
+ */
+export function tellFence(latest: number, epoch: number, known: number): boolean {
+  return latest < epoch || (latest === epoch && known < epoch);
+}
+
 /** An answer that an environment keeps. */
 export interface Kept<Value> {
   readonly value: Value;

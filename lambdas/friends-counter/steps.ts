@@ -18,6 +18,7 @@ import {
   settlingOf,
   type ShownPost,
   type State,
+  tellFence,
   writesOf,
 } from './domain.ts';
 import type { Applied, counters, Ledger, posts, repairs, rows, users } from './store.ts';
@@ -141,7 +142,7 @@ export async function relate(
 export async function settle(
   user: string,
   others: readonly string[],
-  stores: { readonly ledger: Ledger },
+  stores: { readonly ledger: Pick<Ledger, 'sides' | 'apply'> },
   { clock, patience }: Timing,
 ): Promise<{ readonly settled: number }> {
   let settled = 0;
@@ -168,8 +169,17 @@ export interface Repaired {
   readonly settled: number;
 }
 
-/** Recounts until two agree; more often than this means that another job repairs the same member. */
-const recountsMax = 5;
+/**
+ * Recounts until two agree: one to find that a counter was restored, one to suspect a difference, one to believe it. More
+ * often than this means that another job repairs the same member.
+ */
+const recountsMax = 6;
+
+/** What the repair of one member needs of the stores. */
+interface RepairStores {
+  readonly ledger: Pick<Ledger, 'allSides' | 'sides' | 'apply'>;
+  readonly counters: Pick<Counters, 'fence' | 'correct'>;
+}
 
 /**
  * Makes a counter equal its sides, in the midst of traffic. A fence begins an epoch; every side that changes after it
@@ -178,23 +188,30 @@ const recountsMax = 5;
  *
  * A difference is believed when the next recount finds it as well: a transaction that commits at the very fence shows
  * its items one by one to a query (read-committed isolation), for some milliseconds.
+ *
+ * Epochs only count up, unless the counter was restored from a backup or deleted. Then sides are of epochs that are yet to
+ * come, and what they say of them is long past: the next fence is set beyond all of these.
  */
-export async function repair(
-  user: string,
-  stores: { readonly ledger: Ledger; readonly counters: Counters },
-  timing: Timing,
-): Promise<Repaired> {
+export async function repair(user: string, stores: RepairStores, timing: Timing): Promise<Repaired> {
   let suspected: number | undefined;
+  let known = Infinity;
+  let epochs = 1;
   for (let recount = 1; recount <= recountsMax; recount += 1) {
-    const { epoch, friends } = await fence(user, stores, timing);
+    const { epoch, friends } = await fence(user, epochs, stores, timing);
     const unsettled: string[] = [];
     let counted = 0;
+    let latest = 0;
     for await (const page of stores.ledger.allSides(user)) {
       for (const side of page) {
         counted += countedAtFence(side, epoch);
+        latest = Math.max(latest, side.epoch);
         if (!isSettled(side)) unsettled.push(side.other);
       }
     }
+    const isOfFence = tellFence(latest, epoch, known);
+    known = latest;
+    epochs = Math.max(1, latest - epoch + 1);
+    if (!isOfFence) continue;
     const difference = counted - friends;
     if (difference !== 0 && difference !== suspected) {
       suspected = difference;
@@ -212,10 +229,11 @@ export async function repair(
 
 async function fence(
   user: string,
-  { counters }: { readonly counters: Counters },
+  epochs: number,
+  { counters }: Pick<RepairStores, 'counters'>,
   { patience }: Timing,
 ): Promise<Counter> {
-  const fenced = await retry(races, patience, async () => counters.fence(user));
+  const fenced = await retry(races, patience, async () => counters.fence(user, epochs));
   if (fenced === undefined) throw new Error(`the counter of ${user} is never at rest: let the repair job come again`);
   return fenced;
 }

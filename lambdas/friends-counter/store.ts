@@ -123,16 +123,17 @@ export function counters(table: string, dynamo = new DynamoDBClient(bounded)) {
     },
 
     /**
-     * Begins an epoch, from which on writers of the one before are refused, and tells the count at that moment. Nothing
-     * when a transaction is under way at the counter, which DynamoDB does not let wait.
+     * Begins an epoch, so many after the one that the counter has, from which on writers of the others are refused, and
+     * tells the count at that moment. Nothing when a transaction is under way at the counter, which DynamoDB does not let
+     * wait.
      */
-    async fence(user: string): Promise<Counter | undefined> {
+    async fence(user: string, epochs = 1): Promise<Counter | undefined> {
       const update = new UpdateItemCommand({
         TableName: table,
         Key: { user: { S: user } },
-        UpdateExpression: 'ADD #epoch :one, #version :one',
+        UpdateExpression: 'ADD #epoch :epochs, #version :one',
         ExpressionAttributeNames: names('epoch', 'version'),
-        ExpressionAttributeValues: { ':one': number(1) },
+        ExpressionAttributeValues: { ':epochs': number(epochs), ':one': number(1) },
         ReturnValues: 'ALL_NEW',
       });
       const reply = await unlessLost(dynamo.send(update));
