@@ -18,4 +18,8 @@ export const relateVariables = { ...relateCountedVariables, streamedFrom: 'STREA
 
 export const settleVariables = { friendsTable: 'FRIENDS_TABLE', countersTable: 'COUNTERS_TABLE' } as const;
 
-export const repairVariables = { ...settleVariables, repairsTable: 'REPAIRS_TABLE' } as const;
+export const repairVariables = {
+  ...settleVariables,
+  usersTable: 'USERS_TABLE',
+  repairsTable: 'REPAIRS_TABLE',
+} as const;

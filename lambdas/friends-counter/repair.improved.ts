@@ -6,10 +6,11 @@ import { logger, run } from '../kit/run.ts';
 import { repairVariables } from './env.ts';
 import { repairInput } from './input.ts';
 import { repair, repairRound } from './steps.ts';
-import { counters, ledger, repairs } from './store.ts';
+import { counters, ledger, repairs, users } from './store.ts';
 
 const env = readEnv(repairVariables);
 const stores = {
+  users: users(env.usersTable),
   ledger: ledger({ friends: env.friendsTable, counters: env.countersTable }),
   counters: counters(env.countersTable),
   repairs: repairs(env.repairsTable),

@@ -251,9 +251,12 @@ export interface Round {
   readonly roundIsOver: boolean;
 }
 
-/** Repairs members in turn, as many as time allows; the next run goes on where this one stopped. */
+/**
+ * Repairs members in turn, as many as time allows; the next run goes on where this one stopped. Members are those who are
+ * registered, not those who have a counter: one that somebody deleted is to be found as well.
+ */
 export async function repairRound(
-  stores: { readonly ledger: Ledger; readonly counters: Counters; readonly repairs: Repairs },
+  stores: RepairStores & { readonly users: Pick<Users, 'page'>; readonly repairs: Repairs },
   timing: Timing,
   remainingMs: () => number,
 ): Promise<Round> {
@@ -262,7 +265,7 @@ export async function repairRound(
   const corrected: Repaired[] = [];
   const failed: string[] = [];
   while (remainingMs() > stopBeforeMs) {
-    const { users: members, next } = await stores.counters.page(from, membersMax);
+    const { users: members, next } = await stores.users.page(from, membersMax);
     for (const user of members) {
       try {
         const result = await repair(user, stores, timing);

@@ -49,6 +49,21 @@ export function users(table: string, dynamo = new DynamoDBClient(bounded)) {
       const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key: { user: { S: user } } }));
       return Item !== undefined;
     },
+
+    /** The next members in the table's own order. */
+    async page(from: string | undefined, max: number): Promise<{ readonly users: readonly string[]; next?: string }> {
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new ScanCommand({
+          TableName: table,
+          Limit: max,
+          ProjectionExpression: '#user',
+          ExpressionAttributeNames: names('user'),
+          ...(from === undefined ? {} : { ExclusiveStartKey: { user: { S: from } } }),
+        }),
+      );
+      const next = LastEvaluatedKey?.['user']?.S;
+      return { users: Items.map((item) => item['user']!.S!), ...(next === undefined ? {} : { next }) };
+    },
   };
 }
 
@@ -151,21 +166,6 @@ export function counters(table: string, dynamo = new DynamoDBClient(bounded)) {
         ExpressionAttributeValues: { ':add': number(add), ':one': number(1), ':epoch': number(epoch) },
       });
       return { corrected: (await unlessLost(dynamo.send(update))) !== undefined };
-    },
-
-    /** The next members in the table's own order. */
-    async page(from: string | undefined, max: number): Promise<{ readonly users: readonly string[]; next?: string }> {
-      const { Items = [], LastEvaluatedKey } = await dynamo.send(
-        new ScanCommand({
-          TableName: table,
-          Limit: max,
-          ProjectionExpression: '#user',
-          ExpressionAttributeNames: names('user'),
-          ...(from === undefined ? {} : { ExclusiveStartKey: { user: { S: from } } }),
-        }),
-      );
-      const next = LastEvaluatedKey?.['user']?.S;
-      return { users: Items.map((item) => item['user']!.S!), ...(next === undefined ? {} : { next }) };
     },
   };
 }

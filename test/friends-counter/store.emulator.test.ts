@@ -1,4 +1,10 @@
-import { CreateTableCommand, DynamoDBClient, PutItemCommand, waitUntilTableExists } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DeleteItemCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  waitUntilTableExists,
+} from '@aws-sdk/client-dynamodb';
 import type { InitializeMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { randomFrom } from '../../engines/simulation/random.ts';
@@ -326,7 +332,7 @@ describe('the repair job', () => {
 
   it('goes on where its last run stopped, and tells when its round is over', async () => {
     const own = storesOf(await tablesOf('round'));
-    for (let n = 0; n < 30; n += 1) await own.counters.fence(`user-${n}`);
+    for (let n = 0; n < 30; n += 1) await own.users.put(`user-${n}`, 'User');
     let calls = 0;
     // Time for one page.
     const first = await repairRound(own, timing, () => (calls++ === 0 ? 100_000 : 0));
@@ -343,6 +349,21 @@ describe('the repair job', () => {
     const held = await repairRound({ ...own, counters: { ...own.counters, fence } }, timing, () => 100_000);
     expect(held).toMatchObject({ repaired: 29, roundIsOver: true });
     expect(held.failed).toEqual([expect.stringContaining('user-7: the counter of user-7 is never at rest')]);
+  });
+
+  it.each([0, 4])('visits those whose counter was deleted, after %s recounts', async (recounts) => {
+    const mine = await tablesOf(`deleted-${recounts}`);
+    const own = storesOf(mine);
+    for (const name of ['ann', 'bob', 'cat']) await own.users.put(name, name);
+    await change('befriend', 'ann', 'bob', 1_000, own);
+    for (let n = 0; n < recounts; n += 1) await repair('ann', own, timing);
+    await change('befriend', 'ann', 'cat', 1_000, own);
+    await dynamo.send(new DeleteItemCommand({ TableName: mine.counters, Key: { user: { S: 'ann' } } }));
+    expect(await repairRound(own, timing, () => 100_000)).toMatchObject({
+      repaired: 3,
+      corrected: [{ user: 'ann', corrected: 2 }],
+    });
+    expect(await own.counters.friends('ann')).toBe(2);
   });
 });
 
