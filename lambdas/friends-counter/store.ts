@@ -45,8 +45,11 @@ export function users(table: string, dynamo = new DynamoDBClient(bounded)) {
       await dynamo.send(new PutItemCommand({ TableName: table, Item: { user: { S: user }, name: { S: name } } }));
     },
 
+    /** Strongly consistent: one who has just registered is there. */
     async exists(user: string): Promise<boolean> {
-      const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key: { user: { S: user } } }));
+      const { Item } = await dynamo.send(
+        new GetItemCommand({ TableName: table, Key: { user: { S: user } }, ConsistentRead: true }),
+      );
       return Item !== undefined;
     },
 
@@ -76,11 +79,14 @@ export function posts(table: string, dynamo = new DynamoDBClient(bounded)) {
       );
     },
 
+    /** Eventually consistent, at half a unit; read again, strongly, before one that was just published is said not to be. */
     async get(user: string, post: string): Promise<Post | undefined> {
-      const { Item } = await dynamo.send(
-        new GetItemCommand({ TableName: table, Key: { user: { S: user }, post: { S: post } } }),
-      );
-      return Item === undefined ? undefined : { user, post, text: Item['text']!.S! };
+      const read = async (ConsistentRead: boolean): Promise<Item | undefined> => {
+        const key = { user: { S: user }, post: { S: post } };
+        return (await dynamo.send(new GetItemCommand({ TableName: table, Key: key, ConsistentRead }))).Item;
+      };
+      const item = (await read(false)) ?? (await read(true));
+      return item === undefined ? undefined : { user, post, text: item['text']!.S! };
     },
   };
 }
@@ -229,17 +235,14 @@ export function ledger(
 ) {
   const keyOf = ({ user, other }: Pick<Side, 'user' | 'other'>): Item => ({ user: { S: user }, other: { S: other } });
 
-  /** Strongly consistent but for the users, whom nobody deletes. */
+  /** Strongly consistent, item by item: not all of one moment. */
   async function read(
     keys: Readonly<Record<string, readonly Item[]>>,
   ): Promise<(table: string, key: Item) => Item | undefined> {
     const found = new Map<string, Item>();
     const label = (table: string, key: Item) => JSON.stringify([table, key['user']!.S, key['other']?.S]);
     let left: Record<string, KeysAndAttributes> = Object.fromEntries(
-      Object.entries(keys).map(([table, ofTable]) => [
-        table,
-        { Keys: [...ofTable], ConsistentRead: table !== tables.users },
-      ]),
+      Object.entries(keys).map(([table, ofTable]) => [table, { Keys: [...ofTable], ConsistentRead: true }]),
     );
     // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
     const all = await retry(races, patience, async () => {
@@ -255,7 +258,7 @@ export function ledger(
   }
 
   return {
-    /** The two members of a relation, as they are now. */
+    /** The two members of a relation, each as it is when it is read. */
     async parties(user: string, other: string): Promise<readonly [mine: Party, theirs: Party]> {
       const members = [
         { user, other },

@@ -1,7 +1,11 @@
 import {
+  type BatchGetItemCommandInput,
+  type BatchGetItemCommandOutput,
   CreateTableCommand,
   DeleteItemCommand,
   DynamoDBClient,
+  type GetItemCommandInput,
+  type GetItemCommandOutput,
   PutItemCommand,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
@@ -427,6 +431,51 @@ describe('a process that dies at any call', () => {
       }
     }
     expect(killed).toBe(2 * step.calls);
+  });
+});
+
+/** A client to whom every replica but the leader is behind: an eventually consistent read finds nothing. */
+function behind() {
+  const client = new DynamoDBClient({ ...bounded, ...aws });
+  const forget: InitializeMiddleware<object, MetadataBearer> = (next) => async (args) => {
+    const input = args.input as Partial<GetItemCommandInput & BatchGetItemCommandInput>;
+    const result = await next(args);
+    const output = result.output as Partial<GetItemCommandOutput & BatchGetItemCommandOutput>;
+    if (input.Key !== undefined && input.ConsistentRead !== true) delete output.Item;
+    for (const [table, { ConsistentRead }] of Object.entries(input.RequestItems ?? {}))
+      if (ConsistentRead !== true) output.Responses![table] = [];
+    return result;
+  };
+  (client.middlewareStack as MiddlewareStack<object, MetadataBearer>).add(forget, { step: 'initialize' });
+  return client;
+}
+
+describe('what was just acknowledged', () => {
+  it('is there for the next request, whatever replica answers it', async () => {
+    const late = storesOf(tables, behind());
+    await register('quin', 'rae');
+    expect(await late.users.exists('quin')).toBe(true);
+    expect(await change('befriend', 'quin', 'rae', 1_000, late)).toMatchObject({ status: 201 });
+    expect(await publish({ user: 'quin', post: 'p', text: 'new' }, late)).toMatchObject({ status: 200 });
+    const show = { posts: late.posts, friends: late.counters.friends };
+    expect(await view({ user: 'quin', post: 'p' }, show)).toMatchObject({ text: 'new' });
+    await expect(view({ user: 'quin', post: 'none' }, show)).rejects.toMatchObject({ status: 404 });
+    await expect(change('befriend', 'quin', 'nobody', 1_000, late)).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('costs a found post half a read unit, and its author’s counter another half', async () => {
+    await register('sue');
+    await publish({ user: 'sue', post: 'p', text: 'text' }, stores);
+    let reads = 0;
+    const client = new DynamoDBClient({ ...bounded, ...aws });
+    const count: InitializeMiddleware<object, MetadataBearer> = (next) => async (args) => {
+      reads += (args.input as Partial<GetItemCommandInput>).ConsistentRead === true ? 1 : 0.5;
+      return next(args);
+    };
+    (client.middlewareStack as MiddlewareStack<object, MetadataBearer>).add(count, { step: 'initialize' });
+    const own = storesOf(tables, client);
+    await view({ user: 'sue', post: 'p' }, { posts: own.posts, friends: own.counters.friends });
+    expect(reads).toBe(1);
   });
 });
 

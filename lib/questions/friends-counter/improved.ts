@@ -208,7 +208,7 @@ export class FriendsCounterImproved extends Stack {
       {
         'lambda.requests': changes,
         'lambda.gbSeconds': changes * (load.handlerMs.value / 1000) * 0.5,
-        'dynamodb.readUnits': 5 * changes,
+        'dynamodb.readUnits': 6 * changes,
         'dynamodb.writeUnits': 8 * changes,
       },
       'Reads two users, sides and counters; a transaction writes sides and counters at two units each.',

@@ -85,7 +85,7 @@ export class FriendsCounterNaive extends Stack {
     uses(relate, {
       'lambda.requests': changes,
       'lambda.gbSeconds': changes * (load.handlerMs.value / 1000) * 0.5,
-      'dynamodb.readUnits': 3 * changes,
+      'dynamodb.readUnits': 4 * changes,
       'dynamodb.writeUnits': 2 * changes,
     });
     uses(friends, { 'dynamodb.storageGbMonths': storedGb, 'dynamodb.recoveryGbMonths': storedGb });
