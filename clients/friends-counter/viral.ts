@@ -22,12 +22,16 @@ export interface Viral {
   readonly unitsPerRead: number;
   /** How long an environment keeps an answer; 0: not at all. */
   readonly keptMs: number;
+  /** Environments that have started before the first view, with nothing kept. */
+  readonly warmEnvironments: number;
 }
 
 export interface ViralReads {
   /** Most units in any second. */
   readonly unitsPerSecond: number;
   readonly environments: number;
+  /** Views that found every environment busy and no new one to start. */
+  readonly refused: number;
   /** How old the oldest answer was, in milliseconds. */
   readonly stalestMs: number;
 }
@@ -44,23 +48,33 @@ export function viral({
   coldStartMs,
   unitsPerRead,
   keptMs,
+  warmEnvironments,
 }: Viral): ViralReads {
   const random = randomFrom(seed);
-  const idle: { busyUntilMs: number; answeredAtMs: number | undefined }[] = [];
-  let busy: typeof idle = [];
+  const idle: { busyUntilMs: number; answeredAtMs: number | undefined }[] = Array.from(
+    { length: warmEnvironments },
+    () => ({ busyUntilMs: 0, answeredAtMs: undefined }),
+  );
+  // Of those that started alike, who began first ends first.
+  const busyWarm: typeof idle = [];
+  const busyCold: typeof idle = [];
   const units: number[] = [0];
-  let environments = 0;
+  let environments = warmEnvironments;
+  let refused = 0;
   let stalestMs = 0;
   for (let view = 0; view < viewsPerSecond * seconds; view += 1) {
     // Arrivals at random within their slot: a second has the same number in every run.
     const nowMs = ((view + random.below(1_000) / 1_000) / viewsPerSecond) * 1_000;
-    const stillBusy: typeof idle = [];
-    for (const environment of busy) (environment.busyUntilMs <= nowMs ? idle : stillBusy).push(environment);
-    busy = stillBusy;
+    for (const busy of [busyWarm, busyCold]) {
+      while (busy[0] !== undefined && busy[0].busyUntilMs <= nowMs) idle.push(busy.shift()!);
+    }
     let environment = idle.pop();
-    const startMs = environment === undefined ? nowMs + coldStartMs : nowMs;
+    const [busy, startMs] = environment === undefined ? [busyCold, nowMs + coldStartMs] : [busyWarm, nowMs];
     if (environment === undefined) {
-      if (environments >= environmentsOfTenSeconds * (1 + Math.floor(nowMs / 10_000))) continue;
+      if (environments - warmEnvironments >= environmentsOfTenSeconds * (1 + Math.floor(nowMs / 10_000))) {
+        refused += 1;
+        continue;
+      }
       environments += 1;
       environment = { busyUntilMs: 0, answeredAtMs: undefined };
     }
@@ -76,5 +90,5 @@ export function viral({
     environment.busyUntilMs = startMs + handlerMs;
     busy.push(environment);
   }
-  return { unitsPerSecond: Math.max(...units.map((of) => of ?? 0)), environments, stalestMs };
+  return { unitsPerSecond: Math.max(...units.map((of) => of ?? 0)), environments, refused, stalestMs };
 }

@@ -10,6 +10,16 @@ const calm: Viral = {
   coldStartMs: 0,
   unitsPerRead: 0.5,
   keptMs: 0,
+  warmEnvironments: 0,
+};
+const { viralViews, handlerMs, keptMs } = question.load;
+const everybody: Viral = {
+  ...calm,
+  viewsPerSecond: viralViews.value,
+  seconds: 5,
+  handlerMs: handlerMs.value,
+  coldStartMs: 300,
+  keptMs: keptMs.value,
 };
 
 describe('a viral post', () => {
@@ -38,11 +48,26 @@ describe('a viral post', () => {
     expect(viral({ ...calm, keptMs: 50, seed: 2 })).not.toEqual(viral({ ...calm, keptMs: 50 }));
   });
 
-  it('stays below a partition’s cap at ten times the question’s views, and breaks it without what is kept', () => {
-    const { viralViews, handlerMs, keptMs } = question.load;
-    const storm = { ...calm, seconds: 2, handlerMs: handlerMs.value, coldStartMs: 300 };
-    const kept = { ...storm, viewsPerSecond: 10 * viralViews.value, keptMs: keptMs.value };
-    expect(viral(kept).unitsPerSecond).toBeLessThan(partitionUnitsMax);
-    expect(viral({ ...storm, viewsPerSecond: viralViews.value }).unitsPerSecond).toBeGreaterThan(partitionUnitsMax);
+  it('stays below a partition’s cap at ten times the question’s views, all answered, and breaks it without what is kept', () => {
+    // Little's law: 200,000 views a second of 10 ms each keep 2,000 environments busy.
+    const tenfold = { ...everybody, seconds: 2, viewsPerSecond: 10 * viralViews.value, warmEnvironments: 2_500 };
+    const kept = viral(tenfold);
+    expect(kept.refused).toBe(0);
+    expect(kept.unitsPerSecond).toBeLessThan(partitionUnitsMax);
+    const unkept = viral({ ...tenfold, keptMs: 0 });
+    expect(unkept.refused).toBe(0);
+    expect(unkept.unitsPerSecond).toBeGreaterThan(partitionUnitsMax);
+  });
+
+  it('refuses as many views from a standing start as the view’s answer says, kept or not, and none when warm', () => {
+    for (const kept of [0, keptMs.value]) {
+      const { refused, environments } = viral({ ...everybody, keptMs: kept });
+      expect(refused).toBeGreaterThan(5_000);
+      expect(refused).toBeLessThan(5_500);
+      expect(environments).toBe(1_000);
+      // All of them before the first environment has started.
+      expect(viral({ ...everybody, keptMs: kept, seconds: 1 }).refused).toBe(refused);
+    }
+    expect(viral({ ...everybody, warmEnvironments: 250 })).toMatchObject({ refused: 0, environments: 250 });
   });
 });

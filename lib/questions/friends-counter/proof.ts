@@ -249,6 +249,7 @@ async function measure(target: Target): Promise<Measured> {
       // The post itself is in another partition.
       unitsPerRead: units['myriad']! - 0.5,
       keptMs: keptMsOf(target.templates['main']!),
+      warmEnvironments: 0,
     }).unitsPerSecond,
   };
 }
