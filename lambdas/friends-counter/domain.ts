@@ -204,6 +204,11 @@ export function isFresh(kept: Kept<unknown> | undefined, nowMs: number, keptMs: 
   return kept !== undefined && nowMs - kept.atMs < keptMs;
 }
 
+/** Whole seconds for which it stays fresh: with whoever keeps it next it gets no older than with us. */
+export function freshForS({ atMs }: Kept<unknown>, nowMs: number, keptMs: number): number {
+  return Math.max(0, Math.floor((atMs + keptMs - nowMs) / 1000));
+}
+
 export interface Post {
   readonly user: string;
   readonly post: string;

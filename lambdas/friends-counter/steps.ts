@@ -59,19 +59,19 @@ export async function view(
 export function keeping(
   show: (key: Pick<Post, 'user' | 'post'>) => Promise<ShownPost>,
   { keptMs, clock }: { readonly keptMs: number; readonly clock: Clock },
-): (key: Pick<Post, 'user' | 'post'>) => Promise<ShownPost> {
+): (key: Pick<Post, 'user' | 'post'>) => Promise<Kept<ShownPost>> {
   const answers = new Map<string, Kept<ShownPost>>();
   return async (key) => {
     const label = `${key.user}/${key.post}`;
     const kept = answers.get(label);
-    if (kept !== undefined && isFresh(kept, clock(), keptMs)) return kept.value;
+    if (kept !== undefined && isFresh(kept, clock(), keptMs)) return kept;
     answers.delete(label);
     const atMs = clock();
-    const value = await show(key);
+    const answer = { value: await show(key), atMs };
     const [oldest] = answers.keys();
     if (oldest !== undefined && answers.size >= limits.answersMax) answers.delete(oldest);
-    answers.set(label, { value, atMs });
-    return value;
+    answers.set(label, answer);
+    return answer;
   };
 }
 

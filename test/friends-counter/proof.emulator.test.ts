@@ -45,7 +45,7 @@ const deployments: ProofTests['deployments'] = {
     {
       properties: [again],
       without: 'the answer that an environment keeps',
-      edits: edit(`${lambdas}/steps.ts`, 'answers.set(label, { value, atMs });', ''),
+      edits: edit(`${lambdas}/steps.ts`, 'answers.set(label, answer);', ''),
     },
     {
       properties: [repaired],
