@@ -374,7 +374,15 @@ describe('the repair job', () => {
 /** R3: every call of every step that writes, killed before and after it; then the step is done again. */
 describe('a process that dies at any call', () => {
   const steps: Readonly<
-    Record<string, { before?: () => Promise<unknown>; run: (from: typeof stores) => Promise<unknown>; calls: number }>
+    Record<
+      string,
+      {
+        before?: () => Promise<unknown>;
+        run: (from: typeof stores) => Promise<unknown>;
+        then?: () => Promise<unknown>;
+        calls: number;
+      }
+    >
   > = {
     'befriend, counted directly': { run: (from) => change('befriend', 'lea', 'max', 1_000, from), calls: 2 },
     'befriend, left to the stream': { run: (from) => change('befriend', 'lea', 'max', 0, from), calls: 2 },
@@ -402,7 +410,17 @@ describe('a process that dies at any call', () => {
       run: (from) => repair('lea', from, timing),
       calls: 7,
     },
-    publish: { run: (from) => publish({ user: 'lea', post: 'p', text: 't' }, from), calls: 2 },
+    register: {
+      run: (from) => from.users.put('lea', 'Lea'),
+      then: async () => expect(await stores.users.exists('lea')).toBe(true),
+      calls: 1,
+    },
+    publish: {
+      before: () => stores.posts.put({ user: 'lea', post: 'p', text: 'old' }),
+      run: (from) => publish({ user: 'lea', post: 'p', text: 'new' }, from),
+      then: async () => expect(await stores.posts.get('lea', 'p')).toMatchObject({ text: 'new' }),
+      calls: 2,
+    },
   };
 
   it.each(Object.entries(steps))('%s: is as if it had died not at all, once it is done again', async (_, step) => {
@@ -416,6 +434,7 @@ describe('a process that dies at any call', () => {
         if (outcome instanceof Killed) killed += 1;
         else expect(calls(), 'the step makes fewer calls than it says').toBe(nth - 1);
         await step.run(stores);
+        await step.then?.();
         await expectConsistent('lea', 'max');
         await settle('lea', ['max'], stores, timing);
         await settle('max', ['lea'], stores, timing);
@@ -431,6 +450,41 @@ describe('a process that dies at any call', () => {
       }
     }
     expect(killed).toBe(2 * step.calls);
+  });
+
+  it('a round of the repair job: is over all users, once it is run again', async () => {
+    const mine = await tablesOf('killed-round');
+    const own = storesOf(mine);
+    for (const name of ['ann', 'bob']) await own.users.put(name, name);
+    await change('befriend', 'ann', 'bob', 1_000, own);
+    const round = async (from: typeof own) => {
+      // One user a page, so that a round goes on from one to the next.
+      const users = { page: async (start: string | undefined) => from.users.page(start, 1) };
+      const { repaired, roundIsOver } = await repairRound({ ...from, users }, timing, () => 100_000);
+      expect(roundIsOver).toBe(true);
+      return repaired;
+    };
+    // A page with the last user does not say so: an empty one follows.
+    const calls = { from: 1, pages: 3, goOn: 3, fencesAndQueries: 4, suspicion: 2, correction: 1 };
+    const total = Object.values(calls).reduce((sum, n) => sum + n, 0);
+    const damage = async () =>
+      own.counters.correct({ user: 'ann', add: 3, epoch: (await own.counters.fence('ann'))!.epoch });
+    await damage();
+    const whole = dying(Infinity, 'after');
+    expect(await round(storesOf(mine, whole.client))).toBe(2);
+    expect(whole.calls()).toBe(total);
+    for (let nth = 1; nth <= total; nth += 1) {
+      for (const when of ['before', 'after'] as const) {
+        await damage();
+        const { client } = dying(nth, when);
+        await expect(round(storesOf(mine, client))).rejects.toThrow(Killed);
+        // What is left of its round, and another one: who was repaired when it died is not visited in the first.
+        expect(await round(own)).toBeLessThanOrEqual(2);
+        expect(await round(own)).toBe(2);
+        expect(await own.counters.friends('ann')).toBe(1);
+        expect(await own.repairs.from()).toBeUndefined();
+      }
+    }
   });
 });
 
