@@ -207,12 +207,15 @@ const lostRaces = new Set([
   'TransactionConflict',
   'TransactionConflictException',
   'TransactionInProgressException',
-  // Of one item of a transaction; of a single write the SDK itself tries again.
+  // Of one item of a transaction, which the SDK does not try again, as it does a single write that is throttled.
   'ProvisionedThroughputExceeded',
   'ThrottlingError',
 ]);
 
-/** The reply; nothing when the race was lost. The SDK tries none of them again. */
+/**
+ * The reply; nothing when the race was lost. The SDK tries none of them again but a transaction that is in progress, which
+ * is still so after its attempts.
+ */
 async function unlessLost<Reply>(call: Promise<Reply>): Promise<Reply | undefined> {
   try {
     return await call;

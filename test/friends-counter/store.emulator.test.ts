@@ -265,6 +265,23 @@ describe('a transaction that meets another one', () => {
     await expectConsistent('oli', 'pia');
   });
 
+  it.each(['ThrottlingError', 'ProvisionedThroughputExceeded'])(
+    'is tried again when one of its items is throttled, and then its caller told to come again: %s',
+    async (code) => {
+      await register('tom', 'uma');
+      const throttled = cancelled('None', 'None', code, 'None');
+      expect((await change('befriend', 'tom', 'uma', 1_000, failing(throttled, 3))).status).toBe(201);
+      const comeAgain = { status: 503, headers: { 'retry-after': '1' } };
+      await expect(change('unfriend', 'tom', 'uma', 1_000, failing(throttled, Infinity))).rejects.toMatchObject(
+        comeAgain,
+      );
+      const blindly = { verb: 'unfriend', user: 'tom', other: 'uma' } as const;
+      await expect(relateBlindly(blindly, failing(throttled, Infinity))).rejects.toMatchObject(comeAgain);
+      await expectConsistent('tom', 'uma');
+      await change('unfriend', 'tom', 'uma');
+    },
+  );
+
   it('fails when it is refused for another reason, and is not taken for a lost race', async () => {
     for (const error of [cancelled('None', 'ValidationError'), { name: 'AccessDeniedException' }]) {
       await expect(change('befriend', 'oli', 'pia', 1_000, failing(error, 1))).rejects.toMatchObject({
