@@ -396,7 +396,7 @@ describe('a process that dies at any call', () => {
       {
         before?: () => Promise<unknown>;
         run: (from: typeof stores) => Promise<unknown>;
-        then?: () => Promise<unknown>;
+        check?: () => Promise<unknown>;
         calls: number;
       }
     >
@@ -429,13 +429,13 @@ describe('a process that dies at any call', () => {
     },
     register: {
       run: (from) => from.users.put('lea', 'Lea'),
-      then: async () => expect(await stores.users.exists('lea')).toBe(true),
+      check: async () => expect(await stores.users.exists('lea')).toBe(true),
       calls: 1,
     },
     publish: {
       before: () => stores.posts.put({ user: 'lea', post: 'p', text: 'old' }),
       run: (from) => publish({ user: 'lea', post: 'p', text: 'new' }, from),
-      then: async () => expect(await stores.posts.get('lea', 'p')).toMatchObject({ text: 'new' }),
+      check: async () => expect(await stores.posts.get('lea', 'p')).toMatchObject({ text: 'new' }),
       calls: 2,
     },
   };
@@ -451,7 +451,7 @@ describe('a process that dies at any call', () => {
         if (outcome instanceof Killed) killed += 1;
         else expect(calls(), 'the step makes fewer calls than it says').toBe(nth - 1);
         await step.run(stores);
-        await step.then?.();
+        await step.check?.();
         await expectConsistent('lea', 'max');
         await settle('lea', ['max'], stores, timing);
         await settle('max', ['lea'], stores, timing);
