@@ -8,6 +8,7 @@ const sums = 'balances that are not the sum of their entries';
 const archive = 'entries that the archive lacks or repeats after killed archivers';
 const tampering = 'tampering that no audit names';
 const histories = 'histories that no serial order explains';
+const hot = 'transfers a second that one hot account takes and keeps';
 const lambdas = `lambdas/${question.slug}`;
 
 const condition = "'version = :version AND balanceMinor >= :needed'";
@@ -47,7 +48,7 @@ const deployments: ProofTests['deployments'] = {
       ),
     },
     {
-      properties: ['transfers a second that one hot account takes and keeps'],
+      properties: [hot],
       without: 'parts',
       edits: edit(
         `${lambdas}/open.improved.ts`,
@@ -85,7 +86,7 @@ const deployments: ProofTests['deployments'] = {
               "$1'attribute_not_exists(nothing)'",
             ),
       },
-      also: [overspent, sums, archive, tampering, histories],
+      also: [overspent, sums, archive, tampering, histories, hot],
     },
   ],
   'one transaction, the lock': [
