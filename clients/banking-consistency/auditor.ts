@@ -36,6 +36,8 @@ interface Version {
   readonly versionId: string;
 }
 
+const auditAttemptsMax = 3;
+
 /** Reads everything that the bank keeps, and does to it what nobody should. */
 export function auditor({ aws, outputs }: Console) {
   const dynamo = new DynamoDBClient(aws);
@@ -157,12 +159,15 @@ export function auditor({ aws, outputs }: Console) {
     async audit({ whole = false } = {}): Promise<AuditReport | undefined> {
       const functionName = outputs['Auditor'];
       if (functionName === undefined) return undefined;
-      const { FunctionError, Payload } = await lambda.send(
-        new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify({ toleranceMs: 0, whole }) }),
-      );
-      const text = Payload!.transformToString();
-      if (FunctionError !== undefined) throw new Error(`the audit failed: ${text}`);
-      return JSON.parse(text) as AuditReport;
+      // One that dies is started again, as Lambda does with its schedule's.
+      for (let attempt = 1; ; attempt += 1) {
+        const { FunctionError, Payload } = await lambda.send(
+          new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify({ toleranceMs: 0, whole }) }),
+        );
+        const text = Payload!.transformToString();
+        if (FunctionError === undefined) return JSON.parse(text) as AuditReport;
+        if (attempt === auditAttemptsMax) throw new Error(`the audit failed ${attempt} times: ${text}`);
+      }
     },
 
     /** Takes the archive off the stream. */

@@ -39,7 +39,7 @@ import {
   slotPrefix,
 } from '../../engines/ledger/chain.ts';
 import { retry } from '../../engines/retry/retry.ts';
-import { bounded } from '../kit/clients.ts';
+import { bounded, persistently } from '../kit/clients.ts';
 import { patience } from '../kit/patience.ts';
 import {
   type Account,
@@ -56,6 +56,14 @@ import {
 } from './domain.ts';
 
 const client = DynamoDBDocumentClient.from(new DynamoDBClient(bounded));
+
+/** Clients of a job that makes very many calls and that nobody waits for: one that fails fails all of it. */
+export function persistentClients() {
+  return {
+    dynamo: DynamoDBDocumentClient.from(new DynamoDBClient(persistently)),
+    s3: new S3Client(persistently),
+  };
+}
 
 export interface BankTables {
   readonly accountsTable: string;
