@@ -48,8 +48,8 @@ export interface Choice {
   readonly cautions: readonly string[];
 }
 
-/** Answers in 100 for which a cache asks: an assumption about how often topics repeat. */
-const refreshesIn100 = 10;
+/** Answers in 100 for which a cache asks: 1 / (1 + 0.25 x 10), an item being wanted every 4 s and fresh for 10 s. */
+const refreshesIn100 = 29;
 const million = 1_000_000;
 
 const reads = {
@@ -75,7 +75,7 @@ const reads = {
         'a cache in the function, stale while it revalidates, with an age limit and a declared fallback; the refresh ' +
         'is an eventual read',
       usage: { 'dynamodb.readUnits': (million / 2 / 100) * refreshesIn100 },
-      why: `nothing over the network has a bound of 20 ms; a cache has, and asks for ${refreshesIn100} answers in 100 (an assumption)`,
+      why: `nothing over the network has a bound of 20 ms; a cache has, and asks for ${refreshesIn100} answers in 100 where a process is asked for an item every 4 s, and 10 s are fresh`,
     }),
 } as const;
 
@@ -106,7 +106,7 @@ const writes = {
       does: 'put the write in a queue, and add up a batch at a time',
       setting: 'SQS, an event source with a batching window, shards of the counter, marks of what was counted',
       usage: { 'sqs.requests': 1.2 * million, 'dynamodb.writeUnits': million / 20 },
-      why: 'a partition takes 1,000 write units a second; a batch turns many writes into a few, some seconds later',
+      why: 'a partition takes 1,000 write units a second; a batch turns many writes into a few, some seconds later: a twentieth where it has 250 of each item, more where it has fewer',
     }),
 } as const;
 

@@ -1,15 +1,23 @@
 import type { Random } from '../simulation/random.ts';
 
-/** One item at three replicas: the leader, a follower in each write's quorum, and one that hears of it later. */
+/** One item at three replicas: a leader, and two followers, of which one is in each write's quorum. */
 export interface ReplicaRun {
   readonly random: Random;
-  /** When writes were acknowledged, in ms, ascending. */
+  /** When the leader takes writes, in ms, ascending. */
   readonly writesAtMs: readonly number[];
   readonly readsAtMs: readonly number[];
-  /** How long after a write the follower outside its quorum has it. */
+  /** How long after the leader the follower in a write's quorum has it, when the write is acknowledged. */
+  readonly quorumMs: (random: Random) => number;
+  /** How long after the leader the other follower has it. */
   readonly lagMs: (random: Random) => number;
   /** Strong reads go to the leader, eventual ones to any replica. */
   readonly consistency: 'strong' | 'eventual';
+  /** When the leader is lost and another replica leads, in ms, ascending; never when absent. */
+  readonly lossesAtMs?: readonly number[];
+  /** Who leads then: who has every acknowledged write, or, which is wrong, whoever comes. The former when absent. */
+  readonly successor?: 'up to date' | 'any';
+  /** Where strong reads go: to a follower is wrong. To the leader when absent. */
+  readonly strongReadsGoTo?: 'leader' | 'follower';
 }
 
 export interface ReplicaResult {
@@ -19,30 +27,62 @@ export interface ReplicaResult {
   readonly staleMaxMs: number;
 }
 
-const followers = 2;
+const replicas = 3;
 
 /**
  * Reads of a replicated item: a write is acknowledged when the leader and one of two followers have it, the other gets
- * it after its lag, in order ("Read consistency", DynamoDB Developer Guide; Elhemali et al., USENIX ATC 2022).
+ * it after its lag; each replica applies writes in order. A leader that is lost is a follower from then on ("Read
+ * consistency", DynamoDB Developer Guide; Elhemali et al., USENIX ATC 2022).
  */
-export function readReplicas({ random, writesAtMs, readsAtMs, lagMs, consistency }: ReplicaRun): ReplicaResult {
-  const applied: number[][] = Array.from({ length: followers }, () => []);
+export function readReplicas(run: ReplicaRun): ReplicaResult {
+  const { random, writesAtMs, readsAtMs, quorumMs, lagMs, consistency } = run;
+  const { lossesAtMs = [], successor = 'up to date', strongReadsGoTo = 'leader' } = run;
+  /** When each replica has each write. */
+  const applied: number[][] = Array.from({ length: replicas }, () => []);
+  const acknowledged: number[] = [];
+  const leaders: { readonly sinceMs: number; readonly leader: number }[] = [{ sinceMs: -Infinity, leader: 0 }];
+  const losses = [...lossesAtMs];
+
+  const loseLeader = (atMs: number): void => {
+    const { leader } = leaders.at(-1)!;
+    const needed = countUpTo(acknowledged, atMs);
+    const followers = applied.map((_, replica) => replica).filter((replica) => replica !== leader);
+    const upToDate = followers.filter((replica) => countUpTo(applied[replica]!, atMs) >= needed);
+    const candidates = successor === 'any' ? followers : upToDate;
+    // Until a follower has caught up, nobody leads: the old leader's log is replayed, and strong reads find it.
+    if (candidates.length === 0) return;
+    const next = candidates[random.below(candidates.length)]!;
+    leaders.push({ sinceMs: atMs, leader: next });
+    // What was under way is acknowledged when the new leader has it too.
+    for (let write = needed; write < acknowledged.length; write += 1)
+      acknowledged[write] = Math.max(acknowledged[write]!, applied[next]![write]!, acknowledged[write - 1] ?? 0);
+  };
+
   for (const atMs of writesAtMs) {
-    const late = random.below(followers);
-    for (const [follower, log] of applied.entries()) {
-      const arrivesMs = atMs + (follower === late ? lagMs(random) : 0);
-      log.push(Math.max(log.at(-1) ?? 0, arrivesMs));
+    while (losses.length > 0 && losses[0]! <= atMs) loseLeader(losses.shift()!);
+    const { leader } = leaders.at(-1)!;
+    const followers = applied.map((_, replica) => replica).filter((replica) => replica !== leader);
+    const inQuorum = followers[random.below(followers.length)]!;
+    for (const [replica, log] of applied.entries()) {
+      const afterMs = replica === leader ? 0 : replica === inQuorum ? quorumMs(random) : lagMs(random);
+      log.push(Math.max(log.at(-1) ?? 0, atMs + afterMs));
     }
+    const hasIt = Math.max(applied[leader]!.at(-1)!, applied[inQuorum]!.at(-1)!);
+    acknowledged.push(Math.max(acknowledged.at(-1) ?? 0, hasIt));
   }
+  for (const atMs of losses) loseLeader(atMs);
+
   let staleReads = 0;
   let staleMaxMs = 0;
   for (const atMs of readsAtMs) {
-    const replica = consistency === 'strong' ? 0 : random.below(1 + followers);
-    const log = replica === 0 ? writesAtMs : applied[replica - 1]!;
-    const [has, acknowledged] = [countUpTo(log, atMs), countUpTo(writesAtMs, atMs)];
-    if (has === acknowledged) continue;
+    const { leader } = leaders.findLast(({ sinceMs }) => sinceMs <= atMs)!;
+    const follower = (leader + 1 + random.below(replicas - 1)) % replicas;
+    const strong = strongReadsGoTo === 'leader' ? leader : follower;
+    const replica = consistency === 'strong' ? strong : random.below(replicas);
+    const [has, due] = [countUpTo(applied[replica]!, atMs), countUpTo(acknowledged, atMs)];
+    if (has >= due) continue;
     staleReads += 1;
-    staleMaxMs = Math.max(staleMaxMs, atMs - writesAtMs[has]!);
+    staleMaxMs = Math.max(staleMaxMs, atMs - acknowledged[has]!);
   }
   return { staleReads, staleMaxMs };
 }

@@ -2,6 +2,7 @@
  * What each endpoint decides. Nothing here reads a clock or makes an ID, so that the handlers and the seeded models of
  * the proof run the same code.
  */
+import type { RetryPolicy } from '../../engines/retry/retry.ts';
 
 /** How a read may relate to the writes that were acknowledged before it. */
 export type Consistency = 'strong' | 'eventual';
@@ -57,7 +58,10 @@ export function enteredOf({ amount }: Entry, cancelled: Cancelled): Entered {
 
 /* -------------------------------------------------------------- the click counter */
 
-/** A click on a page. The client makes its ID, a UUID of version 7, and keeps it when it sends the click again. */
+/**
+ * A click on a page. The client makes its ID, a UUID of version 7, and keeps it when it sends the click again: an ID is
+ * of one click, so that the same ID for another page is not another click.
+ */
 export interface Click {
   readonly page: string;
   readonly id: string;
@@ -65,16 +69,26 @@ export interface Click {
 
 /** How far the clock of a client may be off. */
 export const clockSkewMaxMs = 5 * 60_000;
-/** A click may wait so long before it is counted; the marks of its window are kept twice as long. */
-export const countableForMs = 24 * 3_600_000;
-/** Of a page's counter: consumers of one page seldom meet in one shard. */
-export const shards = 2;
+const dayMs = 86_400_000;
+/** A click may wait so long before it is counted: 14 days as a dead letter, 4 more when it is redriven, one of room. */
+export const countableForMs = 19 * dayMs;
+/**
+ * Of a page's counter. A batch adds to one that its invocation picks, so that batches of different times, which many
+ * consumers count at the same moment after an outage, seldom meet there; those of one time meet at its marks anyway.
+ * A query of half a unit reads this many.
+ */
+export const shards = 8;
+/** Attempts at what another writer was faster at. */
+export const races: RetryPolicy = { attemptsMax: 6, baseMs: 20, maxMs: 1_000 };
 /** A window is 2 to the power of 12 ms: what is left of an ID's time when its last three hex digits are cut off. */
 const windowDigits = 9;
 const windowMs = 4_096;
-/** Bytes of an ID within its window; and how many fit in an item, with room below DynamoDB's 400 KB. */
+/** Bytes of an ID within its window. */
 const markBytes = 11;
-export const marksMax = 32_000;
+/** Of a window, at 25 times the peak: all of them are read into memory, and clients choose the times of their IDs. */
+const marksMax = 200_000;
+/** Items of a transaction (DynamoDB, TransactWriteItems). */
+const transactionItemsMax = 100;
 
 /** When the client says that it clicked, in epoch milliseconds. */
 export function clickedAtMs({ id }: Click): number {
@@ -94,66 +108,101 @@ export function isCountable(click: Click, nowMs: number): boolean {
   return nowMs - clickedAtMs(click) <= countableForMs;
 }
 
-/** Clicks that are counted together: of one page, one shard, one window. A click sent again falls in the same group. */
-export interface ClickGroup {
-  readonly page: string;
-  readonly shard: string;
-  /** Key of the marks of this group. */
-  readonly key: string;
-  /** When the marks may be deleted, in epoch seconds. */
+/** Clicks in portions whose windows and pages, an item each, fit in one transaction; all of a page together, if they do. */
+export function portionsOf(clicks: readonly Click[]): readonly (readonly Click[])[] {
+  const portions: Click[][] = [];
+  const items = new Set<string>();
+  for (const click of [...Map.groupBy(clicks, ({ page }) => page).values()].flat()) {
+    const written = [`page ${click.page}`, `window ${windowOf(click)}`];
+    if (portions.length === 0 || new Set([...items, ...written]).size > transactionItemsMax) {
+      portions.push([]);
+      items.clear();
+    }
+    for (const item of written) items.add(item);
+    portions.at(-1)!.push(click);
+  }
+  return portions;
+}
+
+/** The windows of clicks, each once: keys of the marks that tell which clicks are counted. */
+export function windowsOf(clicks: readonly Click[]): readonly string[] {
+  return [...new Set(clicks.map(windowOf))];
+}
+
+/** The marks of a window, as they were read. */
+export interface Seen {
+  readonly marks: Uint8Array;
+  /** Each write of marks has an item of its own: the next one's number, from 0. */
+  readonly segments: number;
+}
+
+/** What is written in one transaction. */
+export interface Tally {
+  /** Marks that are new, and where they go: an item that is not there unless somebody was faster. */
+  readonly segments: readonly Segment[];
+  /** Clicks to add, by page. */
+  readonly added: ReadonlyMap<string, number>;
+}
+
+export interface Segment {
+  readonly window: string;
+  readonly number: number;
+  readonly marks: Uint8Array;
+  /** When the marks may be deleted, in epoch seconds: a day after the last click of the window is countable. */
   readonly expiresAt: number;
-  readonly clicks: readonly Click[];
 }
 
-export function groupsOf(clicks: readonly Click[]): readonly ClickGroup[] {
-  return [...Map.groupBy(clicks, keyOf)].map(([key, members]) => {
-    const [click] = members as [Click, ...Click[]];
-    return {
-      page: click.page,
-      shard: shardOf(click),
-      key,
-      expiresAt: Math.ceil((windowStartMs(click) + windowMs + 2 * countableForMs) / 1000),
-      clicks: members,
-    };
+/**
+ * Clicks that are not counted yet, each once. Their marks go beside those that are there: written whole again with each
+ * batch, the marks of a window would cost more than its counts.
+ *
+ * @param seen by window, of all of the clicks'
+ * @throws {Error} for a window of more marks than a consumer reads.
+ */
+export function tallyOf(clicks: readonly Click[], seen: ReadonlyMap<string, Seen>): Tally {
+  const added = new Map<string, number>();
+  const segments = [...Map.groupBy(clicks, windowOf)].flatMap(([window, members]): readonly Segment[] => {
+    const before = seen.get(window)!;
+    const known = new Set(marksIn(before.marks));
+    if (known.size > marksMax) throw new Error(`window ${window} has more than ${marksMax} marks: raise \`marksMax\``);
+    const marks: Uint8Array[] = [];
+    for (const click of members) {
+      const mark = markOf(click);
+      const [text] = marksIn(mark) as [string];
+      if (known.has(text)) continue;
+      known.add(text);
+      marks.push(mark);
+      added.set(click.page, (added.get(click.page) ?? 0) + 1);
+    }
+    if (marks.length === 0) return [];
+    const lastMs = Number.parseInt(window, 16) * windowMs + windowMs;
+    const expiresAt = Math.ceil((lastMs + countableForMs + dayMs) / 1000);
+    return [{ window, number: before.segments, marks: joined(marks), expiresAt }];
   });
+  return { segments, added };
 }
 
-/** Marks of a group that were there, and those of its clicks, each once; how many of these are new. */
-export function addMarks(
-  before: Uint8Array,
-  clicks: readonly Click[],
-): { readonly marks: Uint8Array; readonly added: number } {
-  const known = new Set<string>();
-  for (let at = 0; at < before.length; at += markBytes)
-    known.add(String.fromCharCode(...before.subarray(at, at + markBytes)));
-  const fresh = clicks.map(markOf).filter((mark) => {
-    const text = String.fromCharCode(...mark);
-    if (known.has(text)) return false;
-    known.add(text);
-    return true;
-  });
-  const marks = new Uint8Array(before.length + fresh.length * markBytes);
-  marks.set(before);
-  for (const [index, mark] of fresh.entries()) marks.set(mark, before.length + index * markBytes);
-  return { marks, added: fresh.length };
+/** Bytes one after the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
-/** True while the marks fit in one item. */
-export function marksFit(marks: Uint8Array): boolean {
-  return marks.length <= marksMax * markBytes;
+/** A text for each mark, a byte a character: what a set can hold. */
+function marksIn(bytes: Uint8Array): readonly string[] {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  return Array.from({ length: bytes.length / markBytes }, (_, index) =>
+    text.slice(index * markBytes, (index + 1) * markBytes),
+  );
 }
 
-function keyOf(click: Click): string {
-  return `${click.page}#${shardOf(click)}#${digitsOf(click).slice(0, windowDigits)}`;
-}
-
-/** By the random end of the ID, never at random: a click that comes again must meet its mark. */
-function shardOf(click: Click): string {
-  return String(Number.parseInt(click.id.slice(-2), 16) % shards);
-}
-
-function windowStartMs(click: Click): number {
-  return Math.floor(clickedAtMs(click) / windowMs) * windowMs;
+function windowOf(click: Click): string {
+  return digitsOf(click).slice(0, windowDigits);
 }
 
 function digitsOf({ id }: Click): string {

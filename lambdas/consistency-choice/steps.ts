@@ -1,22 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import { retry, type RetryPolicy } from '../../engines/retry/retry.ts';
+import { type Patience, retry } from '../../engines/retry/retry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import { patience } from '../kit/patience.ts';
 import { logger } from '../kit/run.ts';
 import {
-  addMarks,
-  type Click,
-  type ClickGroup,
-  type Entry,
-  groupsOf,
-  isCountable,
-  marksFit,
-  type Ranking,
-  SuggestionCache,
   type CachePolicy,
+  type Click,
+  type Entry,
+  isCountable,
+  portionsOf,
+  races,
+  type Ranking,
+  shards,
+  SuggestionCache,
   type Suggestions,
+  tallyOf,
+  windowsOf,
 } from './domain.ts';
 import type { accounts, rankingService, seenClicks } from './store.ts';
 
@@ -24,9 +25,6 @@ type Of<Store extends (...args: never[]) => unknown, Key extends keyof ReturnTyp
   ReturnType<Store>,
   Key
 >;
-
-/** Attempts at what another writer was faster at. */
-const races: RetryPolicy = { attemptsMax: 6, baseMs: 20, maxMs: 1_000 };
 
 export async function enter(
   entry: Entry,
@@ -53,6 +51,8 @@ export async function enter(
 interface Counting {
   readonly seen: ReturnType<typeof seenClicks>;
   readonly clock: Clock;
+  /** Picks the shard of each batch. */
+  readonly waiting?: Patience;
 }
 
 /** A click, and the message that brought it. */
@@ -61,43 +61,50 @@ export interface ClickMessage {
   readonly click: Click;
 }
 
-const groupsAtOnce = 8;
+const windowsAtOnce = 8;
 
 /** Counts each click that was not counted before, and names the messages that must come again. */
-export async function countClicks(messages: readonly ClickMessage[], counting: Counting): Promise<readonly string[]> {
-  const now = counting.clock();
+export async function countClicks(
+  messages: readonly ClickMessage[],
+  { seen, clock, waiting = patience }: Counting,
+): Promise<readonly string[]> {
+  const now = clock();
   const [countable, late] = [
     messages.filter(({ click }) => isCountable(click, now)),
     messages.filter(({ click }) => !isCountable(click, now)),
   ];
   if (late.length > 0) logger.error('clicks came too late to be counted', { clicks: late.length });
-  const left = await pMap(
-    groupsOf(countable.map(({ click }) => click)),
-    async (group) => ((await countGroup(group, counting)) ? [] : group.clicks),
-    { concurrency: groupsAtOnce },
-  );
-  const leftClicks = new Set(left.flat());
-  return [...late, ...countable.filter(({ click }) => leftClicks.has(click))].map(({ messageId }) => messageId);
+  const shard = String(Math.floor(waiting.random() * shards));
+  const left = new Set<Click>();
+  // One after the other: portions of one batch may share a window, and would be in each other's way.
+  for (const portion of portionsOf(countable.map(({ click }) => click))) {
+    try {
+      await countPortion(portion, { seen, shard, waiting });
+    } catch (error) {
+      // One portion's trouble is not another's: theirs are counted, and this one's messages come again.
+      logger.error('a portion of clicks was not counted', error as Error);
+      for (const click of portion) left.add(click);
+    }
+  }
+  return [...late, ...countable.filter(({ click }) => left.has(click))].map(({ messageId }) => messageId);
 }
 
-/** False when the group must come again. */
-async function countGroup(group: ClickGroup, { seen }: Counting): Promise<boolean> {
-  try {
-    const counted = await retry(races, patience, async () => {
-      const before = await seen.read(group);
-      const { marks, added } = addMarks(before.marks, group.clicks);
-      if (added === 0) return true;
-      if (!marksFit(marks)) throw new Error(`the marks of ${group.key} do not fit in an item: raise \`shards\``);
-      return (await seen.count(group, before, marks, added)).counted ? true : undefined;
+/** @throws {Error} when the portion must come again. */
+async function countPortion(
+  portion: readonly Click[],
+  { seen, shard, waiting }: Required<Pick<Counting, 'seen' | 'waiting'>> & { readonly shard: string },
+): Promise<void> {
+  const windows = windowsOf(portion);
+  const counted = await retry(races, waiting, async () => {
+    const marks = await pMap(windows, async (window) => [window, await seen.read(window)] as const, {
+      concurrency: windowsAtOnce,
     });
-    if (counted === undefined)
-      throw new Error(`other consumers were faster ${races.attemptsMax} times at ${group.key}`);
-    return true;
-  } catch (error) {
-    // One group's trouble is not another's: theirs are counted, and this one's messages come again.
-    logger.error('a group of clicks was not counted', error as Error);
-    return false;
-  }
+    const tally = tallyOf(portion, new Map(marks));
+    if (tally.segments.length === 0) return true;
+    return (await seen.count(tally, shard)).counted ? true : undefined;
+  });
+  if (counted === undefined)
+    throw new Error(`other consumers were faster ${races.attemptsMax} times at windows ${windows.join(', ')}`);
 }
 
 interface Suggesting {

@@ -14,12 +14,14 @@ import { bounded } from '../kit/clients.ts';
 import {
   balanceBefore,
   type Click,
-  type ClickGroup,
   type Consistency,
   type Entered,
   enteredOf,
   type Entry,
+  joined,
   type Ranking,
+  type Seen,
+  type Tally,
 } from './domain.ts';
 
 /** Sort key of an account's balance; an entry's is `entry#` and its ID. */
@@ -151,56 +153,52 @@ export function counters(table: string, dynamo = new DynamoDBClient(bounded)) {
   };
 }
 
-/** The marks of a group of clicks, as they were read. */
-export interface Seen {
-  readonly marks: Uint8Array;
-  /** Counts up with each write; 0 when there is no item yet. */
-  readonly version: number;
-}
-
 /** Which clicks are counted, and the counters that count them. */
 export function seenClicks(table: string, countersTable: string, dynamo = new DynamoDBClient(bounded)) {
   return {
-    async read({ key }: ClickGroup): Promise<Seen> {
-      const { Item } = await dynamo.send(
-        new GetItemCommand({ TableName: table, Key: { group: { S: key } }, ConsistentRead: true }),
+    /** All marks of a window. */
+    async read(window: string): Promise<Seen> {
+      const found: Uint8Array[] = [];
+      const pages = paginateQuery(
+        { client: dynamo },
+        {
+          TableName: table,
+          KeyConditionExpression: '#window = :window',
+          ExpressionAttributeNames: { '#window': 'window' },
+          ExpressionAttributeValues: { ':window': { S: window } },
+          ConsistentRead: true,
+        },
       );
-      if (Item === undefined) return { marks: new Uint8Array(), version: 0 };
-      return { marks: Item['marks']!.B!, version: numberOf(Item, 'version') };
+      for await (const { Items = [] } of pages) found.push(...Items.map(({ marks }) => marks!.B!));
+      return { marks: joined(found), segments: found.length };
     },
 
-    /** Marks and count move together, if the marks are still those that were read; a lost race changes nothing. */
-    async count(group: ClickGroup, { version }: Seen, marks: Uint8Array, added: number): Promise<{ counted: boolean }> {
+    /** Marks and counts move together, unless somebody marked in these windows since they were read: nothing changes. */
+    async count({ segments, added }: Tally, shard: string): Promise<{ counted: boolean }> {
       try {
         await dynamo.send(
           new TransactWriteItemsCommand({
             TransactItems: [
-              {
+              ...segments.map(({ window, number, marks, expiresAt }) => ({
                 Put: {
                   TableName: table,
                   Item: {
-                    group: { S: group.key },
+                    window: { S: window },
+                    segment: { S: String(number).padStart(segmentDigits, '0') },
                     marks: { B: marks },
-                    version: { N: String(version + 1) },
-                    expiresAt: { N: String(group.expiresAt) },
+                    expiresAt: { N: String(expiresAt) },
                   },
-                  ConditionExpression: version === 0 ? 'attribute_not_exists(#group)' : '#version = :version',
-                  ...(version === 0
-                    ? { ExpressionAttributeNames: { '#group': 'group' } }
-                    : {
-                        ExpressionAttributeNames: { '#version': 'version' },
-                        ExpressionAttributeValues: { ':version': { N: String(version) } },
-                      }),
+                  ConditionExpression: 'attribute_not_exists(marks)',
                 },
-              },
-              {
+              })),
+              ...[...added].map(([page, clicks]) => ({
                 Update: {
                   TableName: countersTable,
-                  Key: { page: { S: group.page }, shard: { S: group.shard } },
+                  Key: { page: { S: page }, shard: { S: shard } },
                   UpdateExpression: 'ADD clicks :added',
-                  ExpressionAttributeValues: { ':added': { N: String(added) } },
+                  ExpressionAttributeValues: { ':added': { N: String(clicks) } },
                 },
-              },
+              })),
             ],
           }),
         );
@@ -212,6 +210,9 @@ export function seenClicks(table: string, countersTable: string, dynamo = new Dy
     },
   };
 }
+
+/** Of a segment's number, so that it sorts as a text: more than a window has marks. */
+const segmentDigits = 6;
 
 /** The queue between the clicks and their counter. */
 export function clicksQueue(url: string, sqs = new SQSClient(bounded)) {

@@ -40,7 +40,7 @@ afterAll(() => destroy(options));
 const calls = [
   { handler: 0, name: 'enter', call: 'TransactWriteItems' },
   { handler: 1, name: 'click', call: 'SendMessage' },
-  { handler: 2, name: 'count', call: 'GetItem' },
+  { handler: 2, name: 'count', call: 'Query' },
   { handler: 2, name: 'count', call: 'TransactWriteItems' },
 ] as const;
 const kinds = ['crash-before', 'crash-after', 'lose-reply'] as const;

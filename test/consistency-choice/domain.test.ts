@@ -3,24 +3,27 @@ import { describe, expect, it } from 'vitest';
 import { clickId } from '../../clients/consistency-choice/visitors.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
 import {
-  addMarks,
   balanceBefore,
   type CachePolicy,
   type Click,
   clickedAtMs,
+  clockSkewMaxMs,
   consistencyOf,
   countableForMs,
   enteredOf,
   fallback,
-  groupsOf,
   isCountable,
+  joined,
   limits,
-  marksFit,
-  marksMax,
   policyOf,
+  portionsOf,
   problemOfClick,
-  SuggestionCache,
   type Ranking,
+  type Seen,
+  SuggestionCache,
+  type Tally,
+  tallyOf,
+  windowsOf,
 } from '../../lambdas/consistency-choice/domain.ts';
 
 describe('a consistency', () => {
@@ -87,33 +90,38 @@ describe('a click', () => {
     expect(problemOfClick({ page: 'a', id: clickId(randomFrom(1), now + offMs) }, now)).toBe(problem);
   });
 
-  it('is counted for a day', () => {
+  it('is counted for as long as its message may live, also as a dead letter that is redriven', () => {
     const click = { page: 'a', id: clickId(randomFrom(1), 1_000) };
+    const { deadLettersDays, queueDays } = { deadLettersDays: 14, queueDays: 4 };
+    expect(countableForMs).toBeGreaterThan((deadLettersDays + queueDays) * 86_400_000 + clockSkewMaxMs);
     expect(isCountable(click, 1_000 + countableForMs)).toBe(true);
     expect(isCountable(click, 1_001 + countableForMs)).toBe(false);
   });
 });
 
-describe('groups of clicks', () => {
-  test.prop([clicks])('hold every click once, with others of its page, shard and window', (list) => {
-    const groups = groupsOf(list);
-    expect(groups.flatMap((group) => group.clicks).toSorted(byId)).toEqual(list.toSorted(byId));
-    expect(new Set(groups.map(({ key }) => key)).size).toBe(groups.length);
-    for (const { page, shard, key, clicks, expiresAt } of groups) {
-      expect(key.startsWith(`${page}#${shard}#`)).toBe(true);
-      expect(new Set(clicks.map((click) => click.page))).toEqual(new Set([page]));
-      const times = clicks.map(clickedAtMs);
-      expect(Math.max(...times) - Math.min(...times)).toBeLessThan(4_096);
-      // Marks outlive every click that may still be counted.
-      expect(expiresAt * 1000).toBeGreaterThan(Math.max(...times) + countableForMs);
+describe('portions of clicks', () => {
+  const many = fc.array(
+    fc
+      .tuple(fc.nat({ max: 150 }), fc.nat({ max: 600_000 }), fc.integer())
+      .map(([page, atMs, seed]): Click => ({ page: `p${page}`, id: clickId(randomFrom(seed), 1.8e12 + atMs) })),
+    { maxLength: 400 },
+  );
+
+  test.prop([many])('hold every click once, and no more pages and windows than a transaction has items', (list) => {
+    const portions = portionsOf(list);
+    expect(portions.flat().toSorted(byId)).toEqual(list.toSorted(byId));
+    for (const portion of portions) {
+      expect(new Set(portion.map(({ page }) => page)).size + windowsOf(portion).length).toBeLessThanOrEqual(100);
     }
   });
 
-  test.prop([clicks])('put a click that comes again where it was, whatever comes with it', (list) => {
-    const together = new Map(
-      groupsOf(list).flatMap(({ key, clicks }) => clicks.map((click) => [click.id + click.page, key])),
-    );
-    for (const click of list) expect(groupsOf([click])[0]!.key).toBe(together.get(click.id + click.page));
+  it('are one for the batch of the load, whose counters are then written once', () => {
+    const list = Array.from({ length: 5_000 }, (_, index) => ({
+      page: `p${index % 20}`,
+      id: clickId(randomFrom(index), 1.8e12 + 4 * index),
+    }));
+    expect(portionsOf(list)).toHaveLength(1);
+    expect(windowsOf(list).length).toBeLessThanOrEqual(6);
   });
 
   function byId(a: Click, b: Click): number {
@@ -121,62 +129,88 @@ describe('groups of clicks', () => {
   }
 });
 
+/** Marks as the table keeps them. */
+function marking() {
+  const windows = new Map<string, Seen>();
+  const seenOf = (window: string): Seen => windows.get(window) ?? { marks: new Uint8Array(), segments: 0 };
+  return (batch: readonly Click[]): Tally => {
+    const tally = tallyOf(batch, new Map(windowsOf(batch).map((window) => [window, seenOf(window)])));
+    for (const { window, number, marks } of tally.segments) {
+      expect(number).toBe(seenOf(window).segments);
+      windows.set(window, { marks: joined([seenOf(window).marks, marks]), segments: number + 1 });
+    }
+    return tally;
+  };
+}
+
 describe('the marks of counted clicks', () => {
   test.prop([clicks, fc.array(fc.integer({ min: 0, max: 200 }), { maxLength: 8 })])(
-    'count each click once, in whatever batches and however often it comes',
+    'count each click once, in whatever batches and however often it comes, and are written once',
     (list, cuts) => {
       const counted = new Map<string, number>();
-      const marks = new Map<string, Uint8Array>();
+      const count = marking();
+      let bytes = 0;
       const ends = [...cuts.map((cut) => cut % (list.length + 1)).toSorted((a, b) => a - b), list.length];
       let from = 0;
       for (const end of ends) {
         // Each batch is delivered, and everything before it once more.
         for (const batch of [list.slice(from, end), list.slice(0, end)]) {
-          for (const { key, page, clicks } of groupsOf(batch)) {
-            const result = addMarks(marks.get(key) ?? new Uint8Array(), clicks);
-            marks.set(key, result.marks);
-            counted.set(page, (counted.get(page) ?? 0) + result.added);
-          }
+          const { segments, added } = count(batch);
+          for (const { marks } of segments) bytes += marks.length;
+          for (const [page, clicks] of added) counted.set(page, (counted.get(page) ?? 0) + clicks);
         }
         from = end;
       }
+      const distinct = new Set(list.map(({ id }) => id)).size;
+      expect([...counted.values()].reduce((sum, clicks) => sum + clicks, 0)).toBe(distinct);
+      expect(bytes).toBe(11 * distinct);
       for (const page of ['a', 'b']) {
-        const distinct = new Set(list.filter((click) => click.page === page).map(({ id }) => id)).size;
-        expect(counted.get(page) ?? 0).toBe(distinct);
+        const elsewhere = new Set(list.filter((click) => click.page !== page).map(({ id }) => id));
+        const ofPage = new Set(list.filter((click) => click.page === page).map(({ id }) => id));
+        // An ID that comes for both pages is one click.
+        expect(counted.get(page) ?? 0).toBeGreaterThanOrEqual(ofPage.difference(elsewhere).size);
+        expect(counted.get(page) ?? 0).toBeLessThanOrEqual(ofPage.size);
       }
     },
   );
 
-  test.prop([ids, ids])('of two clicks of one group are the same for the same ID only', (one, other) => {
-    const [group] = groupsOf([{ page: 'a', id: one }]);
-    const { marks } = addMarks(new Uint8Array(), group!.clicks);
-    expect(addMarks(marks, [{ page: 'a', id: one }]).added).toBe(0);
-    if (groupsOf([{ page: 'a', id: other }])[0]!.key === group!.key) {
-      expect(addMarks(marks, [{ page: 'a', id: other }]).added).toBe(one === other ? 0 : 1);
+  test.prop([clicks])('outlive every click that may still be counted', (list) => {
+    for (const { window, expiresAt } of marking()(list).segments) {
+      const times = list.filter((click) => windowsOf([click])[0] === window).map(clickedAtMs);
+      expect(Math.max(...times) - Math.min(...times)).toBeLessThan(4_096);
+      expect(expiresAt * 1000).toBeGreaterThan(Math.max(...times) + countableForMs + 23 * 3_600_000);
     }
   });
 
-  it('tell apart IDs of one window that differ in any one digit', () => {
+  test.prop([ids, ids])('of two clicks are the same for the same ID only', (one, other) => {
+    const count = marking();
+    expect(count([{ page: 'a', id: one }]).added.get('a')).toBe(1);
+    expect(count([{ page: 'a', id: one }]).segments).toEqual([]);
+    expect(count([{ page: 'a', id: other }]).added.get('a')).toBe(one === other ? undefined : 1);
+  });
+
+  it('tell apart IDs that differ in any one digit, for another page too', () => {
     const id = '019ab3c4-5d6e-7f80-9123-456789abcdef';
-    const [group] = groupsOf([{ page: 'a', id }]);
-    const { marks } = addMarks(new Uint8Array(), group!.clicks);
-    expect(marks).toHaveLength(11);
-    let compared = 0;
     for (let at = 0; at < id.length; at += 1) {
       if (id[at] === '-' || at === 14) continue;
       const changed = id.slice(0, at) + (Number.parseInt(id[at]!, 16) ^ 2).toString(16) + id.slice(at + 1);
-      if (groupsOf([{ page: 'a', id: changed }])[0]!.key !== group!.key) continue;
-      compared += 1;
-      expect(addMarks(marks, [{ page: 'a', id: changed }]).added, changed).toBe(1);
+      const count = marking();
+      const { segments } = count([{ page: 'a', id }]);
+      expect(segments[0]!.marks).toHaveLength(11);
+      expect(count([{ page: 'b', id: changed }]).added, changed).toEqual(new Map([['b', 1]]));
     }
-    // All but the nine of the window and the version: 32 - 9 - 1.
-    expect(compared).toBe(22);
   });
 
-  it('fit in an item of DynamoDB, which has 400 KB', () => {
-    expect(marksFit(new Uint8Array(marksMax * 11))).toBe(true);
-    expect(marksFit(new Uint8Array(marksMax * 11 + 11))).toBe(false);
-    expect(marksMax * 11 + 1_000).toBeLessThan(400 * 1024);
+  it('are refused where a window has more than a consumer reads', () => {
+    const click = { page: 'a', id: clickId(randomFrom(1), 1.8e12) };
+    const [window] = windowsOf([click]) as [string];
+    const marks = new Uint8Array(new Uint32Array(3 * 200_001).map((_, index) => index).buffer).subarray(
+      0,
+      11 * 200_001,
+    );
+    expect(() => tallyOf([click], new Map([[window, { marks, segments: 1 }]]))).toThrow(
+      `window ${window} has more than 200000 marks: raise \`marksMax\``,
+    );
   });
 });
 

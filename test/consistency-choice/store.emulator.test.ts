@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { clickId } from '../../clients/consistency-choice/visitors.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
-import { addMarks, groupsOf, limits } from '../../lambdas/consistency-choice/domain.ts';
+import { type Click, limits, type Segment, tallyOf, windowsOf } from '../../lambdas/consistency-choice/domain.ts';
 import { accounts, counters, seenClicks } from '../../lambdas/consistency-choice/store.ts';
 import { bounded } from '../../lambdas/kit/clients.ts';
 
@@ -73,50 +73,65 @@ describe('an account', () => {
 describe('clicks that are counted', () => {
   let [countersTable, seenTable] = ['', ''];
   beforeAll(async () => {
-    [countersTable, seenTable] = [await tableOf('page', 'shard'), await tableOf('group')];
+    [countersTable, seenTable] = [await tableOf('page', 'shard'), await tableOf('window', 'segment')];
   });
-  const groupOf = (page: string) => {
-    const clicks = Array.from({ length: 20 }, (_, index) => ({ page, id: clickId(randomFrom(index), 1.8e12) }));
-    return groupsOf(clicks)[0]!;
+  const stores = () => ({
+    seen: seenClicks(seenTable, countersTable, dynamo),
+    counter: counters(countersTable, dynamo),
+  });
+  const clicksAt = (atMs: number, ...pages: readonly string[]) =>
+    pages.map((page, index) => ({ page, id: clickId(randomFrom(atMs + index), atMs) }));
+  const tallied = async (clicks: readonly Click[]) => {
+    const windows = windowsOf(clicks).map(async (window) => [window, await stores().seen.read(window)] as const);
+    return tallyOf(clicks, new Map(await Promise.all(windows)));
   };
 
-  it('move with their marks, and only while these are as they were read', async () => {
-    const [seen, counter] = [seenClicks(seenTable, countersTable, dynamo), counters(countersTable, dynamo)];
-    const group = groupOf('front');
-    const before = await seen.read(group);
-    expect(before).toEqual({ marks: new Uint8Array(), version: 0 });
-    const { marks, added } = addMarks(before.marks, group.clicks);
-    expect(await seen.count(group, before, marks, added)).toEqual({ counted: true });
+  it('move with their marks, and only while nobody added to these since they were read', async () => {
+    const { seen, counter } = stores();
+    const [one, other, late] = clicksAt(1.8e12, 'front', 'front', 'front') as [Click, Click, Click];
+    const [window] = windowsOf([one]) as [string];
+    expect(await seen.read(window)).toEqual({ marks: new Uint8Array(), segments: 0 });
+    const [first, rival] = [await tallied([one, other]), await tallied([other, late])];
+    expect(await seen.count(first, '0')).toEqual({ counted: true });
     // Another consumer, or the same one after a lost reply, that read before.
-    expect(await seen.count(group, before, marks, added)).toEqual({ counted: false });
-    expect(await counter.clicks('front', 'eventual')).toBe(added);
+    expect(await seen.count(rival, '1')).toEqual({ counted: false });
+    expect(await seen.count(first, '0')).toEqual({ counted: false });
+    expect(await counter.clicks('front', 'eventual')).toBe(2);
 
-    const after = await seen.read(group);
-    expect({ version: after.version, marks: [...after.marks] }).toEqual({ version: 1, marks: [...marks] });
-    expect(await seen.count(group, after, marks, 1)).toEqual({ counted: true });
-    expect(await seen.count(group, after, marks, 1)).toEqual({ counted: false });
-    expect(await counter.clicks('front', 'strong')).toBe(added + 1);
+    expect(await seen.count(await tallied([other, late]), '1')).toEqual({ counted: true });
+    expect(await counter.clicks('front', 'strong')).toBe(3);
+    const { marks, segments } = await seen.read(window);
+    expect([marks.length, segments]).toEqual([33, 2]);
+    expect((await tallied([one, other, late])).segments).toEqual([]);
+  });
+
+  it('of many windows and pages are one transaction: a window that moved undoes all of it', async () => {
+    const { seen, counter } = stores();
+    const clicks = [1.81e12, 1.81e12 + 5_000].flatMap((atMs) => clicksAt(atMs, 'x', 'y'));
+    const batch = await tallied(clicks);
+    expect(batch.segments).toHaveLength(2);
+    expect(await seen.count(await tallied(clicks.slice(2)), '0')).toEqual({ counted: true });
+    expect(await seen.count(batch, '0')).toEqual({ counted: false });
+    expect([await counter.clicks('x', 'strong'), await counter.clicks('y', 'strong')]).toEqual([1, 1]);
+    expect(await seen.count(await tallied(clicks), '1')).toEqual({ counted: true });
+    expect([await counter.clicks('x', 'strong'), await counter.clicks('y', 'strong')]).toEqual([2, 2]);
   });
 
   it('are added up over the shards of their page alone', async () => {
-    const [seen, counter] = [seenClicks(seenTable, countersTable, dynamo), counters(countersTable, dynamo)];
-    for (const shard of ['0', '1']) {
-      const group = { ...groupOf('about'), shard, key: `about#${shard}` };
-      await seen.count(group, { marks: new Uint8Array(), version: 0 }, new Uint8Array(11), 3);
-    }
+    const { seen, counter } = stores();
+    for (const [index, shard] of ['0', '1'].entries())
+      await seen.count(await tallied(clicksAt(1.82e12 + index, 'about', 'about', 'about')), shard);
     await counter.addOne('other');
     expect([await counter.clicks('about', 'eventual'), await counter.clicks('none', 'eventual')]).toEqual([6, 0]);
   });
 
   it('are forgotten when nobody can send them again', async () => {
-    const group = groupOf('expiring');
-    await seenClicks(seenTable, countersTable, dynamo).count(
-      group,
-      { marks: new Uint8Array(), version: 0 },
-      new Uint8Array(11),
-      1,
+    const tally = await tallied(clicksAt(1.83e12, 'expiring'));
+    await stores().seen.count(tally, '0');
+    const [{ window, expiresAt }] = tally.segments as [Segment];
+    const { Item } = await dynamo.send(
+      new GetItemCommand({ TableName: seenTable, Key: { window: { S: window }, segment: { S: '000000' } } }),
     );
-    const { Item } = await dynamo.send(new GetItemCommand({ TableName: seenTable, Key: { group: { S: group.key } } }));
-    expect(Item?.['expiresAt']).toEqual({ N: String(group.expiresAt) });
+    expect(Item?.['expiresAt']).toEqual({ N: String(expiresAt) });
   });
 });

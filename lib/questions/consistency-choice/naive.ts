@@ -103,12 +103,16 @@ export class ConsistencyChoiceNaive extends Stack {
     uses(readClicks, { 'lambda.requests': countReads, 'lambda.gbSeconds': gbSeconds(countReads, 8) });
     uses(
       suggest,
-      { 'lambda.requests': answers, 'lambda.gbSeconds': gbSeconds(answers, 30) },
-      'Waits for the ranking service, 30 ms on a good day, and is billed for it.',
+      { 'lambda.requests': answers, 'lambda.gbSeconds': gbSeconds(answers, 3 + load.dependency.value) },
+      'Waits for the ranking service, and is billed for it.',
     );
     uses(
       rank,
-      { 'lambda.requests': answers, 'lambda.gbSeconds': gbSeconds(answers, 25), 'dynamodb.readUnits': answers },
+      {
+        'lambda.requests': answers,
+        'lambda.gbSeconds': gbSeconds(answers, load.dependency.value),
+        'dynamodb.readUnits': answers,
+      },
       'Asked for every answer.',
     );
 

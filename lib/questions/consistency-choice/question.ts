@@ -14,11 +14,17 @@ export const question = {
     entries: { value: 20, unit: 'entries/second' },
     balanceReads: { value: 200, unit: 'reads/second' },
     clicks: { value: 500, unit: 'clicks/second' },
+    /** On which these fall at one time: each batch writes a counter for each of its pages, however few its clicks. */
+    pages: { value: 20, unit: 'pages of 25 clicks/second' },
     /** All on one page, which is when its item gets hot. */
     clicksAtPeak: { value: 2_000, unit: 'clicks/second on the hottest page' },
     countReads: { value: 500, unit: 'reads/second' },
     answers: { value: 500, unit: 'answers/second' },
     deadline: { value: 20, unit: 'ms of the handler' },
+    /** With what the handler needs for itself, below the deadline. */
+    waitMax: { value: 10, unit: 'ms for the dependency at most' },
+    /** What the dependency takes on a good day. */
+    dependency: { value: 26, unit: 'ms on average, half of its replies within 8' },
     /** What the dependency takes on a bad day. */
     slowDependency: { value: 500, unit: 'ms' },
     topics: { value: 200, unit: 'topics' },
@@ -48,13 +54,19 @@ export const question = {
         'A click is accepted when it lies in a queue; a consumer counts a batch at a time, in few writes, into shards ' +
         'that a read adds up, eventually consistent, for half a unit. Late is fine, wrong is not: the marks of counted ' +
         'clicks move in the same transaction as the count, so that a click that is sent, delivered or processed twice ' +
-        'counts once. What it costs is time: a count shows a click some seconds later, minutes after crashes.',
+        'counts once. What it costs is time: a count shows a click twenty seconds later, minutes after crashes. And ' +
+        'batches must be large: one writes at least a counter for each of its pages, so that a twentieth of a unit a ' +
+        'click holds for the pages of this load, not for a thousand of them. A click that fails five times is a dead ' +
+        'letter, in no count until somebody redrives it, and counts once then too: marks outlive the queues.',
       properties: [
         'clicks that the count misses or has too often, after duplicates and crashes',
         'write units of a click',
+        'write units of a click in two minutes of the load, on 20 pages',
+        'write units of a click in half a minute of the peak, on one page',
         'read units of a count',
-        'clicks that are refused at the peak of the hottest page',
+        'clicks of half a minute’s peak on one page that are refused, or not counted within a minute',
         'longest time until a count shows a click, consumers crashing',
+        'clicks that end as dead letters, consumers crashing',
       ],
     },
     {
@@ -64,9 +76,12 @@ export const question = {
         'Each process keeps what the dependency said last and answers from that: current, or stale with its age, or a ' +
         'declared fallback. A refresh is raced against a deadline within the request that begins it; Lambda freezes a ' +
         'process between requests, so a refresh that lost its race lands in a later request or is given up by the ' +
-        'clock, and its age counts from when it was asked for. What it costs is freshness, which has a bound.',
+        'clock, and its age counts from when it was asked for. What it costs is freshness: ten seconds are current here, since ' +
+        'with so many topics a process is asked for each every four seconds, and one second would make four answers in ' +
+        'five ask. The model assumes a millisecond of the handler’s own at 512 MB (median), and leaves cold starts out: ' +
+        'they come before the handler’s time, once in an environment’s life.',
       properties: [
-        'answers that waited for a dependency of 500 ms',
+        'answers that waited longer than 10 ms, with 100 of slack, for a dependency of 500 ms',
         'answers that are older than they say',
         '99.9th percentile of the handler’s time, the dependency being heavy-tailed',
         'age of the oldest answer while the dependency is away',

@@ -1,25 +1,21 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import {
-  answerRequests,
-  type Buffering,
-  countDelayMaxSeconds,
-  heavyTail,
-  refusedShare,
-  staleBalances,
-} from '../../../clients/consistency-choice/model.ts';
+import { answerRequests, heavyTail, staleBalances } from '../../../clients/consistency-choice/model.ts';
+import { randomFrom } from '../../../engines/simulation/random.ts';
 import type { CachePolicy } from '../../../lambdas/consistency-choice/domain.ts';
+import { question } from '../../../lib/questions/consistency-choice/question.ts';
 
 const seeds = [1, 2, 3, 4, 5] as const;
 const policy: CachePolicy = {
-  freshForMs: 1_000,
+  freshForMs: 10_000,
   staleForMs: 60_000,
   waitMaxMs: 10,
   landMaxMs: 2,
   refreshMaxMs: 3_000,
   refreshGapMs: 250,
 };
-const buffering: Buffering = { batchSize: 2_000, windowMs: 5_000, visibilityMs: 30_000, receivesMax: 5 };
+/** The load's: ten environments answer 500 requests a second, of 200 topics. */
+const load = { gapMeanMs: 20, topics: 200 };
 
 describe('the model of lagging replicas', () => {
   it.each(seeds)('has no stale balance with strong reads, and many with eventual ones (seed %i)', (seed) => {
@@ -28,49 +24,11 @@ describe('the model of lagging replicas', () => {
   });
 });
 
-describe('the model of a count’s delay', () => {
-  it('is none for what is written and read at once', () => {
-    expect(countDelayMaxSeconds(1, undefined, 'strong')).toBe(0);
-  });
-
-  it('is a lag of at most a second for what is written at once and read from any replica', () => {
-    const delay = countDelayMaxSeconds(1, undefined, 'eventual');
-    expect(delay).toBeGreaterThan(0.1);
-    expect(delay).toBeLessThanOrEqual(1);
-  });
-
-  it.each(seeds)('has the bound of windows, redeliveries, a consumer and a lag (seed %i)', (seed) => {
-    const { windowMs, visibilityMs, receivesMax } = buffering;
-    const bound = (receivesMax * windowMs + (receivesMax - 1) * visibilityMs + 200 + 1_000) / 1000;
-    const delay = countDelayMaxSeconds(seed, buffering, 'eventual');
-    expect(delay).toBeLessThanOrEqual(bound);
-    // Somebody's consumers crashed four times.
-    expect(delay).toBeGreaterThan(120);
-  });
-});
-
-describe('the model of a hot partition', () => {
-  it('refuses what a thousand units a second do not pay for', () => {
-    expect(refusedShare(1, undefined, 2_000)).toBeCloseTo(0.5, 1);
-    expect(refusedShare(1, undefined, 4_000)).toBeCloseTo(0.75, 1);
-    expect(refusedShare(1, undefined, 800)).toBe(0);
-  });
-
-  it.each(seeds)('refuses none of ten times that in batches (seed %i)', (seed) => {
-    expect(refusedShare(seed, buffering, 2_000)).toBe(0);
-  });
-
-  it('is no better than without a queue when batches have one click', () => {
-    expect(refusedShare(1, { ...buffering, batchSize: 1 }, 2_000)).toBeGreaterThan(0.5);
-    expect(refusedShare(1, { ...buffering, windowMs: 0 }, 2_000)).toBeGreaterThan(0.5);
-  });
-});
-
 describe('the model of an environment that freezes', () => {
   it.each(seeds)(
     'meets 20 ms at the 99.9th percentile under a heavy tail, and not without a deadline (seed %i)',
     (seed) => {
-      const run = { seed, requests: 50_000, dependencyMs: heavyTail };
+      const run = { ...load, seed, requests: 50_000, dependencyMs: heavyTail };
       const cached = answerRequests({ ...run, policy });
       expect(cached.handlerMsP999).toBeLessThanOrEqual(20);
       // Freezes took some of its refreshes, or the model would not be of Lambda.
@@ -80,6 +38,29 @@ describe('the model of an environment that freezes', () => {
       expect(answerRequests({ ...run, policy: undefined }).handlerMsP999).toBeGreaterThan(500);
     },
   );
+
+  it.each(seeds)('asks as often as the load makes it, which the estimate prices (seed %i)', (seed) => {
+    const asked = (freshForMs: number) =>
+      answerRequests({
+        ...load,
+        seed,
+        policy: { ...policy, freshForMs },
+        requests: 100_000,
+        dependencyMs: () => 1,
+      }).askedShare;
+    // A topic is asked for 0.25 times a second in an environment.
+    expect(asked(10_000)).toBeCloseTo(1 / (1 + 0.25 * 10), 1);
+    expect(asked(1_000)).toBeCloseTo(1 / (1 + 0.25 * 1), 1);
+  });
+
+  it('has a dependency of 26 ms on average, and of less than 8 half of the time, of which ten are waited for', () => {
+    const random = randomFrom(1);
+    const replies = Array.from({ length: 400_000 }, () => Math.min(10_000, heavyTail(random)));
+    const mean = (values: readonly number[]) => values.reduce((sum, ms) => sum + ms, 0) / values.length;
+    expect(mean(replies)).toBeCloseTo(question.load.dependency.value, -0.5);
+    expect(mean(replies.map((ms) => Math.min(10, ms)))).toBeCloseTo(7.5, 1);
+    expect(replies.toSorted((a, b) => a - b)[200_000]).toBeCloseTo(7.5, 1);
+  });
 
   test.prop(
     [
@@ -103,23 +84,36 @@ describe('the model of an environment that freezes', () => {
   )(
     'never answers with what is older than the policy says, whatever policy and dependency',
     (seed, any, dependencyMs) => {
-      const { oldestMs } = answerRequests({ seed, policy: any, requests: 500, dependencyMs });
+      const { oldestMs } = answerRequests({ ...load, topics: 3, seed, policy: any, requests: 500, dependencyMs });
       expect(oldestMs).toBeLessThanOrEqual(any.staleForMs);
     },
   );
 
   it('has nothing but the fallback for a dependency that never replied', () => {
-    const { fallbacks, oldestMs } = answerRequests({ seed: 1, policy, requests: 300, dependencyMs: () => Infinity });
+    const { fallbacks, oldestMs } = answerRequests({
+      ...load,
+      seed: 1,
+      policy,
+      requests: 300,
+      dependencyMs: () => Infinity,
+    });
     expect({ fallbacks, oldestMs }).toEqual({ fallbacks: 300, oldestMs: 0 });
   });
 
   it('gets hold of a reply of 500 ms, though no request waits so long', () => {
-    const { fallbacks } = answerRequests({ seed: 1, policy, requests: 2_000, dependencyMs: () => 500 });
+    const { fallbacks } = answerRequests({
+      gapMeanMs: 150,
+      topics: 1,
+      seed: 1,
+      policy,
+      requests: 2_000,
+      dependencyMs: () => 500,
+    });
     expect(fallbacks).toBeLessThan(100);
   });
 
   it('gives the same for the same seed, and ends a function that waits at its timeout', () => {
-    const run = { seed: 7, policy, requests: 2_000, dependencyMs: heavyTail };
+    const run = { ...load, seed: 7, policy, requests: 2_000, dependencyMs: heavyTail };
     expect(answerRequests(run)).toEqual(answerRequests(run));
     const waiting = answerRequests({ ...run, policy: undefined, dependencyMs: () => Infinity });
     expect(waiting.handlerMsP999).toBeGreaterThanOrEqual(10_000);

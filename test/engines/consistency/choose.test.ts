@@ -68,7 +68,10 @@ describe('the choice', () => {
     expect(strong.read.usdPerMillion).toBe((usd / per) * 1e6);
     expect(strong.read.usdPerMillion).toBe(2 * eventual.read.usdPerMillion);
     expect(money.write.usdPerMillion).toBe(4 * eventual.write.usdPerMillion);
-    expect(choose({ ...easy, deadline: '20ms' }).read.usdPerMillion).toBeCloseTo(eventual.read.usdPerMillion / 10, 12);
+    expect(choose({ ...easy, deadline: '20ms' }).read.usdPerMillion).toBeCloseTo(
+      eventual.read.usdPerMillion * 0.29,
+      12,
+    );
     const queued = choose({ ...easy, hot: 'yes' }).write;
     expect(queued.usdPerMillion).toBeCloseTo(1.2 * prices['sqs.requests'].usd + 0.05 * 0.625, 12);
   });

@@ -7,19 +7,48 @@ const times = fc
   .array(fc.integer({ min: 0, max: 1_000 }), { maxLength: 30 })
   .map((list) => list.toSorted((a, b) => a - b));
 
+const even = (count: number, everyMs: number) => Array.from({ length: count }, (_, index) => index * everyMs);
+/** Many writes and reads, and a leader that is lost a hundred times. */
+const busy = (seed: number) => ({
+  random: randomFrom(seed),
+  writesAtMs: even(1_000, 10),
+  readsAtMs: even(10_000, 1),
+  lossesAtMs: even(100, 97),
+  quorumMs: (random: { below(bound: number): number }) => random.below(10),
+  lagMs: (random: { below(bound: number): number }) => random.below(200),
+});
+
 describe('a read of a replicated item', () => {
-  test.prop([times, times, fc.integer(), fc.integer({ min: 0, max: 2_000 })])(
-    'is never stale when it is strong',
-    (writesAtMs, readsAtMs, seed, lag) => {
-      const run = { writesAtMs, readsAtMs, random: randomFrom(seed), lagMs: () => lag };
-      expect(readReplicas({ ...run, consistency: 'strong' })).toEqual({ staleReads: 0, staleMaxMs: 0 });
+  test.prop([times, times, times, fc.integer(), fc.nat({ max: 100 }), fc.nat({ max: 2_000 })])(
+    'is never stale when it is strong, whenever the leader is lost',
+    (writesAtMs, readsAtMs, lossesAtMs, seed, quorum, lag) => {
+      const result = readReplicas({
+        writesAtMs,
+        readsAtMs,
+        lossesAtMs,
+        random: randomFrom(seed),
+        quorumMs: (random) => random.below(quorum + 1),
+        lagMs: (random) => random.below(lag + 1),
+        consistency: 'strong',
+      });
+      expect(result).toEqual({ staleReads: 0, staleMaxMs: 0 });
     },
   );
+
+  it.each([1, 2, 3])('is stale though it is strong, if a follower answers it (seed %i)', (seed) => {
+    const { staleReads } = readReplicas({ ...busy(seed), consistency: 'strong', strongReadsGoTo: 'follower' });
+    expect(staleReads).toBeGreaterThan(100);
+  });
+
+  it.each([1, 2, 3])('is stale though it is strong, if whoever comes may lead (seed %i)', (seed) => {
+    expect(readReplicas({ ...busy(seed), consistency: 'strong', successor: 'any' }).staleReads).toBeGreaterThan(100);
+    expect(readReplicas({ ...busy(seed), consistency: 'strong' }).staleReads).toBe(0);
+  });
 
   test.prop([times, times, fc.integer(), fc.integer({ min: 0, max: 500 })])(
     'is never further behind than the longest lag when it is eventual',
     (writesAtMs, readsAtMs, seed, lag) => {
-      const run = { writesAtMs, readsAtMs, random: randomFrom(seed) };
+      const run = { writesAtMs, readsAtMs, random: randomFrom(seed), quorumMs: () => 0 };
       const { staleReads, staleMaxMs } = readReplicas({
         ...run,
         lagMs: (random) => random.below(lag + 1),
@@ -33,7 +62,7 @@ describe('a read of a replicated item', () => {
   it('is stale in a third of the eventual reads that come at once, by as long as they wait', () => {
     const writesAtMs = [100];
     const readsAtMs = Array.from({ length: 30_000 }, () => 140);
-    const run = { writesAtMs, readsAtMs, random: randomFrom(1), consistency: 'eventual' } as const;
+    const run = { writesAtMs, readsAtMs, random: randomFrom(1), quorumMs: () => 0, consistency: 'eventual' } as const;
     const { staleReads, staleMaxMs } = readReplicas({ ...run, lagMs: () => 41 });
     expect(staleReads / readsAtMs.length).toBeCloseTo(1 / 3, 2);
     expect(staleMaxMs).toBe(40);
@@ -41,15 +70,17 @@ describe('a read of a replicated item', () => {
   });
 
   it('finds writes in the order in which they were made: a late one holds up those behind it', () => {
-    // Whichever follower is late with the first, it has the second no sooner.
+    // The first follower is late with the first write, and in the quorum of none.
     const lags = [1_000, 0];
     const { staleMaxMs } = readReplicas({
       random: { below: (bound) => bound - 1, fraction: () => 1 - 2 ** -32, share: () => false },
       writesAtMs: [0, 10],
       readsAtMs: [900],
+      quorumMs: () => 0,
       lagMs: () => lags.shift()!,
-      consistency: 'eventual',
+      consistency: 'strong',
+      strongReadsGoTo: 'follower',
     });
-    expect(staleMaxMs).toBe(900);
+    expect(staleMaxMs).toBe(0);
   });
 });
