@@ -75,6 +75,8 @@ const deployments: ProofTests['deployments'] = {
       properties: ['longest time until a count shows a click, consumers crashing'],
       without: 'a batching window of seconds',
       template: setWindow(300),
+      // The last batch of the peak waits as long.
+      also: [lateAtPeak],
     },
     {
       properties: ['answers that are older than they say'],
