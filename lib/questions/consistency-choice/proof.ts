@@ -361,6 +361,8 @@ async function askForSuggestions(target: Target, http: HttpClient) {
   await change(2, slowMs);
   // Until the cache is behind: the service is being asked for version 2 at that moment, and gets another.
   await askUntil(({ source, version }) => source === 'stale' || version === 2, sizes[target.scale].answers / 2);
+  // By now the service has looked, and has not replied: what it found is old before it arrives.
+  await sleep(slowMs / 2);
   await change(3, slowMs);
   await askUntil(({ version }) => version === 3, sizes[target.scale].answers / 2);
   return { waitedShare: waited / answers, understated };
