@@ -414,16 +414,20 @@ export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
   };
 }
 
+/** Empty when there is no such object. */
 async function textOf(s3: S3Client, bucket: string, key: string, version?: string): Promise<string> {
-  try {
-    const { Body } = await s3.send(
-      new GetObjectCommand({ Bucket: bucket, Key: key, ...(version === undefined ? {} : { VersionId: version }) }),
-    );
-    return await Body!.transformToString();
-  } catch (error) {
-    if (error instanceof NoSuchKey) return '';
-    throw error;
-  }
+  const request = { Bucket: bucket, Key: key, ...(version === undefined ? {} : { VersionId: version }) };
+  let broken: unknown;
+  const text = await retry(conflicts, patience, async () => {
+    const reply = await s3.send(new GetObjectCommand(request)).catch((error: unknown) => {
+      if (error instanceof NoSuchKey) return undefined;
+      throw error;
+    });
+    // The SDK tries a request again, and not a body that breaks off while it is read.
+    return reply === undefined ? '' : reply.Body!.transformToString().catch((error: unknown) => void (broken = error));
+  });
+  if (text === undefined) throw broken;
+  return text;
 }
 
 /** False when there is one. */

@@ -9,6 +9,8 @@ export interface UnusedGrants {
 
 export interface UnusedAction {
   readonly action: string;
+  /** The construct that it is granted on, such as `Orders`; absent where the grant names none of the template. */
+  readonly resource?: string;
   /** Why it is granted all the same; absent where nobody gave a reason. */
   readonly reason?: string;
 }
@@ -47,8 +49,9 @@ const commonReasons: Readonly<Record<string, string>> = {
 };
 
 /**
- * The functions' grants in these templates, less what their calls used (by logical name, as `nameOf` gives it for a
- * logical ID), Lambda itself and its pollers. `reasons` are by `Function action`, such as `Plan s3:GetObject`.
+ * The functions' grants in these templates, less what their calls used (`s3:GetObject Logs`, by function, with the names
+ * that `nameOf` gives for logical IDs), Lambda itself and its pollers. `reasons` are by `Function action`, such as
+ * `Plan s3:GetObject`, or by `Function action Resource` where an action's grants have several.
  *
  * @throws {RunError} when a reason is given for what is not granted.
  */
@@ -63,21 +66,31 @@ export function unusedGrants(
       .filter(([, { Type }]) => Type === 'AWS::Lambda::Function')
       .map(([id, resource]) => ({
         name: nameOf(id),
-        actions: granted(Resources, resource),
-        polled: polled(Resources, id),
+        actions: granted(Resources, resource, nameOf),
+        polled: polled(Resources, id, nameOf),
       })),
   );
-  const all = new Set(functions.flatMap(({ name, actions }) => actions.map((action) => `${name} ${action}`)));
+  const all = new Set(
+    functions.flatMap(({ name, actions }) =>
+      actions.flatMap(({ action, resource }) => [`${name} ${action}`, `${name} ${textOf({ action, resource })}`]),
+    ),
+  );
   const stale = Object.keys(reasons).find((grant) => !all.has(grant));
   if (stale !== undefined) throw new RunError(`proof.ts has a reason for "${stale}", which is not granted: delete it`);
   return functions
     .map(({ name, actions, polled }) => {
       const needed = new Set([...runtimeActions, ...polled, ...(used.get(name) ?? [])]);
       const unused = actions
-        .filter((action) => !needed.has(action))
-        .map((action) => {
-          const reason = reasons[`${name} ${action}`] ?? commonReasons[action];
-          return { action, ...(reason !== undefined && { reason }) };
+        // A call that names no resource, as some do, may have needed any of them.
+        .filter((grant) => !needed.has(grant.action) && !needed.has(textOf(grant)) && !isOfAny(grant, needed))
+        .map(({ action, resource }) => {
+          const reason =
+            reasons[`${name} ${textOf({ action, resource })}`] ?? reasons[`${name} ${action}`] ?? commonReasons[action];
+          return {
+            action,
+            ...(resource !== undefined && { resource }),
+            ...(reason !== undefined && { reason }),
+          };
         });
       return { function: name, actions: unused };
     })
@@ -90,9 +103,29 @@ type Resources = Template['Resources'];
 interface Statement {
   readonly Effect: string;
   readonly Action?: string | readonly string[];
+  readonly Resource?: unknown;
 }
 
-function granted(resources: Resources, { Properties: { Role } = {} }: TemplateResource): readonly string[] {
+interface Grant {
+  readonly action: string;
+  readonly resource: string | undefined;
+}
+
+function textOf({ action, resource }: Grant): string {
+  return resource === undefined ? action : `${action} ${resource}`;
+}
+
+/** Whether a grant on no resource of the template is what calls on some resource needed. */
+function isOfAny({ action, resource }: Grant, needed: ReadonlySet<string>): boolean {
+  return resource === undefined && [...needed].some((used) => used.startsWith(`${action} `));
+}
+
+/** Each action with each construct that it is granted on, once. */
+function granted(
+  resources: Resources,
+  { Properties: { Role } = {} }: TemplateResource,
+  nameOf: (logicalId: string) => string,
+): readonly Grant[] {
   const roleId = referred(Role);
   const inline = (resources[roleId ?? '']?.Properties?.['Policies'] ?? []) as readonly object[];
   const attached = Object.values(resources)
@@ -104,16 +137,32 @@ function granted(resources: Resources, { Properties: { Role } = {} }: TemplateRe
   const statements = [...inline, ...attached].flatMap(
     (policy) => (policy as { PolicyDocument: { Statement: readonly Statement[] } }).PolicyDocument.Statement,
   );
-  const actions = statements.filter(({ Effect }) => Effect === 'Allow').flatMap(({ Action = [] }) => Action);
-  return [...new Set(actions)].toSorted();
+  const grants = statements
+    .filter(({ Effect }) => Effect === 'Allow')
+    .flatMap(({ Action = [], Resource }) => {
+      const ids = [...mentioned(Resource)].filter((id) => id in resources);
+      const names = ids.length === 0 ? [undefined] : ids.map(nameOf);
+      return [Action].flat().flatMap((action) => names.map((resource): Grant => ({ action, resource })));
+    });
+  const byText = new Map(grants.map((grant) => [textOf(grant), grant]));
+  return [...byText].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, grant]) => grant);
+}
+
+/** The logical IDs that are named anywhere in a value. */
+function* mentioned(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) return;
+  const id = referred(value);
+  if (id !== undefined) yield id;
+  else for (const part of Object.values(value)) yield* mentioned(part);
 }
 
 /** What the pollers of a function's event sources need. */
-function polled(resources: Resources, functionId: string): readonly string[] {
+function polled(resources: Resources, functionId: string, nameOf: (logicalId: string) => string): readonly string[] {
   return Object.values(resources).flatMap(({ Type, Properties = {} }) => {
     if (Type !== 'AWS::Lambda::EventSourceMapping' || referred(Properties['FunctionName']) !== functionId) return [];
-    const source = resources[referred(Properties['EventSourceArn']) ?? ''];
-    return pollerActions[source?.Type ?? ''] ?? [];
+    const sourceId = referred(Properties['EventSourceArn']) ?? '';
+    const actions = pollerActions[resources[sourceId]?.Type ?? ''] ?? [];
+    return actions.map((action) => `${action} ${nameOf(sourceId)}`);
   });
 }
 

@@ -36,13 +36,22 @@ export async function readUsage(aws: AwsConfig, metered: Metered): Promise<Meter
   return { ...sumUsage(lines.filter((line) => line.designs === 'usage')), stateTransitions };
 }
 
-/** IAM actions, such as `s3:GetObject`, that the calls of each function needed; `nameOf` shortens a function's name. */
+/**
+ * IAM actions that the calls of each function needed, such as `s3:GetObject logs`; `nameOf` gives the names of functions
+ * and of resources from their physical ones.
+ */
 export function actionsUsed(
   lines: readonly UsageLine[],
-  nameOf: (functionName: string) => string = (name) => name,
+  nameOf: (physicalName: string) => string = (name) => name,
 ): ReadonlyMap<string, ReadonlySet<string>> {
   const byFunction = Map.groupBy(lines, (line) => nameOf(line.function));
-  return new Map([...byFunction].map(([name, ofIt]) => [name, new Set(ofIt.flatMap(({ actions }) => actions))]));
+  const named = (used: string) => {
+    const [action, resource] = used.split(' ') as [string, string?];
+    return resource === undefined ? action : `${action} ${nameOf(resource)}`;
+  };
+  return new Map(
+    [...byFunction].map(([name, ofIt]) => [name, new Set(ofIt.flatMap(({ actions }) => actions).map(named))]),
+  );
 }
 
 /** One sum of many invocations' lines, without state transitions. */

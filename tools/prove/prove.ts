@@ -142,8 +142,9 @@ async function measureVariant(
   { outputs, templates, stackNames }: Deployed,
   { aws, seed, scale, disturbance, background, say = () => {} }: ProveOptions & { background: readonly Fault[] },
 ): Promise<Measurement> {
-  const functions = await functionsOf(aws, Object.values(stackNames));
-  const names = [...functions.keys()];
+  const resources = await resourcesOf(aws, Object.values(stackNames));
+  const names = resources.filter(({ isFunction }) => isFunction).map(({ physicalName }) => physicalName);
+  const shortNames = new Map(resources.map(({ physicalName, shortName }) => [physicalName, shortName]));
   if (disturbance?.wire !== undefined) await sendThrough(disturbance.wire, aws, names);
   const faults = faultControl(aws, { functions: names, seed });
   const sinceMs = Date.now();
@@ -166,7 +167,8 @@ async function measureVariant(
     const driven = await drive(proof, target, disturbance !== undefined);
     const lines = await readProofLines(aws, names, sinceMs);
     const usageLines = lines.filter((line) => line.designs === 'usage');
-    const nameOf = (name: string) => functions.get(name)!;
+    // A call may be on what is no resource of the stacks.
+    const nameOf = (name: string) => shortNames.get(name) ?? name;
     return {
       ...driven,
       // The executions are the workload's, which asks for their transitions itself.
@@ -205,23 +207,29 @@ async function drive(
   return { measured };
 }
 
-/** Physical names of the stacks' functions, and their logical ids. */
-async function functionsOf(aws: AwsConfig, stackNames: readonly string[]): Promise<ReadonlyMap<string, string>> {
+interface StackResource {
+  readonly physicalName: string;
+  readonly shortName: string;
+  readonly isFunction: boolean;
+}
+
+async function resourcesOf(aws: AwsConfig, stackNames: readonly string[]): Promise<readonly StackResource[]> {
   const client = new CloudFormationClient(aws);
-  const functions = new Map<string, string>();
+  const resources: StackResource[] = [];
   for (const StackName of stackNames) {
     for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName })) {
       for (const { ResourceType, PhysicalResourceId = '', LogicalResourceId = '' } of StackResourceSummaries) {
-        if (ResourceType === 'AWS::Lambda::Function') functions.set(PhysicalResourceId, shortName(LogicalResourceId));
+        const isFunction = ResourceType === 'AWS::Lambda::Function';
+        resources.push({ physicalName: PhysicalResourceId, shortName: shortName(LogicalResourceId), isFunction });
       }
     }
   }
-  return functions;
+  return resources;
 }
 
-/** A function's construct: `Plan` of `PlanFunction0A1B2C3D`. */
+/** A resource's construct: `Plan` of `PlanFunction0A1B2C3D`, `Orders` of `Orders0A1B2C3D`. */
 function shortName(logicalId: string): string {
-  return logicalId.replace(/Function[0-9A-F]{8}$/, '');
+  return logicalId.replace(/(?:Function)?[0-9A-F]{8}$/, '');
 }
 
 function assemble(

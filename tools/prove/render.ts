@@ -68,11 +68,17 @@ function faultTables({ faults, disturbedBy, wire }: ProofResult): readonly strin
 function grantTable({ unused }: ProofResult): readonly string[] {
   const rows = Object.entries(unused).flatMap(([variant, functions]) =>
     functions.flatMap(({ function: name, actions }) =>
-      actions.map(({ action, reason }) => [variant, name, action, reason ?? 'NO REASON: take the grant away']),
+      actions.map(({ action, resource = '*', reason }) => [
+        variant,
+        name,
+        action,
+        resource,
+        reason ?? 'NO REASON: take the grant away',
+      ]),
     ),
   );
   if (rows.length === 0) return [];
-  const header = ['variant', 'function', 'action', 'granted because'];
+  const header = ['variant', 'function', 'action', 'on', 'granted because'];
   return ['', 'Granted, and needed by no call of this run:', '', ...table(header, rows, () => false)];
 }
 

@@ -25,13 +25,35 @@ it.each([
   ['cloudwatch', 'PutMetricData', {}, ['cloudwatch:PutMetricData']],
   ['cloudwatchlogs', 'PutLogEvents', {}, ['logs:PutLogEvents']],
 ])('%s.%s %j needs %j', (service, operation, request, actions) => {
-  expect(actionsOf(service, operation, request)).toEqual(actions);
+  expect(actionsOf(service, operation, request).map(({ action }) => action)).toEqual(actions);
+});
+
+it.each([
+  ['dynamodb', 'Query', { TableName: 't', IndexName: 'i' }, ['t']],
+  ['dynamodb', 'BatchGetItem', { RequestItems: { a: {}, b: {} } }, ['a', 'b']],
+  [
+    'dynamodb',
+    'TransactWriteItems',
+    { TransactItems: [{ Put: { TableName: 'a' } }, { Update: { TableName: 'b' } }] },
+    ['a', 'b'],
+  ],
+  ['s3', 'GetObject', { Bucket: 'b', Key: 'k' }, ['b']],
+  ['sqs', 'SendMessage', { QueueUrl: 'https://q' }, ['https://q']],
+  ['lambda', 'Invoke', { FunctionName: 'f' }, ['f']],
+  ['lambda', 'Invoke', { FunctionName: 'arn:aws:lambda:eu-west-1:1:function:f' }, ['f']],
+  ['sfn', 'StartExecution', { stateMachineArn: 'arn' }, ['arn']],
+  ['cloudwatch', 'PutMetricData', {}, ['']],
+])('%s.%s %j is on %j', (service, operation, request, resources) => {
+  expect(actionsOf(service, operation, request).map(({ resource }) => resource)).toEqual(resources);
 });
 
 it('tallies every attempt, and each action once', () => {
   const tally = emptyTally();
   addCall(tally, 's3', 'UploadPart', {});
   addCall(tally, 's3', 'UploadPart', {});
-  addCall(tally, 's3', 'PutObject', {});
-  expect(tally).toMatchObject({ calls: { 's3.UploadPart': 2, 's3.PutObject': 1 }, actions: ['s3:PutObject'] });
+  addCall(tally, 's3', 'PutObject', { Bucket: 'b' });
+  expect(tally).toMatchObject({
+    calls: { 's3.UploadPart': 2, 's3.PutObject': 1 },
+    actions: ['s3:PutObject', 's3:PutObject b'],
+  });
 });

@@ -34,6 +34,31 @@ it('lists what the function’s policies allow and none of its calls needed', ()
   expect(unusedGrants(templates, calls('s3:GetObject', 's3:PutObject', 'dynamodb:PutItem'), same)).toEqual([]);
 });
 
+it('tells the resources of one action apart', () => {
+  const on = (Resource: unknown) => ({ ...allow('dynamodb:PutItem'), Resource });
+  const tables = { Orders: { Type: 'AWS::DynamoDB::Table' }, Users: { Type: 'AWS::DynamoDB::Table' } };
+  const arnOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] });
+  const both = template({
+    ...tables,
+    One: policy(on(arnOf('Orders'))),
+    Two: policy(on([{ 'Fn::Join': ['', [arnOf('Users'), '/index/*']] }, { Ref: 'AWS::NoValue' }])),
+  });
+  const unusedOf = (...used: string[]) => unusedGrants(both, calls(...used), same)[0]?.actions;
+  expect(unusedOf('dynamodb:PutItem Orders')).toEqual([{ action: 'dynamodb:PutItem', resource: 'Users' }]);
+  expect(unusedOf('dynamodb:PutItem Orders', 'dynamodb:PutItem Users')).toBeUndefined();
+  expect(unusedOf('dynamodb:GetItem Orders')).toHaveLength(2);
+  // Of a call that names no resource nobody knows which grant it needed, nor which resource a grant on all is for.
+  expect(unusedOf('dynamodb:PutItem')).toBeUndefined();
+  const any = template({ ...tables, All: policy(on('*')) });
+  expect(unusedGrants(any, calls('dynamodb:PutItem elsewhere'), same)).toEqual([]);
+  const reasons = { 'Load dynamodb:PutItem Users': 'for what is registered', 'Load dynamodb:PutItem': 'another' };
+  expect(unusedGrants(both, calls(), same, reasons)[0]?.actions.map(({ reason }) => reason)).toEqual([
+    'another',
+    'for what is registered',
+  ]);
+  expect(() => unusedGrants(both, calls(), same, { 'Load dynamodb:PutItem Carts': 'none' })).toThrow('not granted');
+});
+
 it('reads the policies that stand in the role itself', () => {
   const PolicyDocument = { Statement: [allow('s3:GetObject')] };
   const templates = template({

@@ -92,7 +92,9 @@ export function testProof(tests: ProofTests): void {
     it('grants nothing that the workload leaves unused, but for a reason', () => {
       const unexplained = Object.entries(result.unused).flatMap(([variant, functions]) =>
         functions.flatMap(({ function: name, actions }) =>
-          actions.flatMap(({ action, reason }) => (reason === undefined ? [`${variant}: ${name} ${action}`] : [])),
+          actions.flatMap(({ action, resource = '*', reason }) =>
+            reason === undefined ? [`${variant}: ${name} ${action} ${resource}`] : [],
+          ),
         ),
       );
       expect(unexplained, 'take the grant away, or say in `unusedGrants` of proof.ts why it is there').toEqual([]);

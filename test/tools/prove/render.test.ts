@@ -118,7 +118,7 @@ it('shows what is granted and was not needed, and that a reason is missing', () 
         function: 'Load',
         actions: [
           { action: 's3:ListBucket', reason: 'a missing object is told from a refusal' },
-          { action: 's3:PutObject' },
+          { action: 's3:PutObject', resource: 'Runs' },
         ],
       },
     ],
@@ -127,10 +127,10 @@ it('shows what is granted and was not needed, and that a reason is missing', () 
     [
       'Granted, and needed by no call of this run:',
       '',
-      '| variant  | function | action        | granted because                         |',
-      '|----------|----------|---------------|-----------------------------------------|',
-      '| improved | Load     | s3:ListBucket | a missing object is told from a refusal |',
-      '| improved | Load     | s3:PutObject  | NO REASON: take the grant away          |',
+      '| variant  | function | action        | on   | granted because                         |',
+      '|----------|----------|---------------|------|-----------------------------------------|',
+      '| improved | Load     | s3:ListBucket | *    | a missing object is told from a refusal |',
+      '| improved | Load     | s3:PutObject  | Runs | NO REASON: take the grant away          |',
       '',
     ].join('\n'),
   );

@@ -36,7 +36,7 @@ export interface FaultLine {
 export interface Tally {
   /** Attempts that left the process, by `service.Operation`: a retry counts again, as it does on the bill. */
   readonly calls: Record<string, number>;
-  /** IAM actions that they needed, each once. */
+  /** IAM actions that they needed, each once, with what it was on: `dynamodb:PutItem orders`. */
   readonly actions: string[];
   readUnits: number;
   writeUnits: number;

@@ -27,8 +27,9 @@ export function tellsCapacity(service: string, operation: string): boolean {
 export function addCall(tally: Tally, service: string, operation: string, request: object): void {
   const call = `${service}.${operation}`;
   tally.calls[call] = (tally.calls[call] ?? 0) + 1;
-  for (const action of actionsOf(service, operation, request)) {
-    if (!tally.actions.includes(action)) tally.actions.push(action);
+  for (const { action, resource } of actionsOf(service, operation, request)) {
+    const used = `${action} ${resource}`.trimEnd();
+    if (!tally.actions.includes(used)) tally.actions.push(used);
   }
 }
 
