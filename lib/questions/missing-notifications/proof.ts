@@ -307,6 +307,7 @@ const unusedGrants: Proof['unusedGrants'] = {
     'Choose s3:ListBucket': notFound,
     'Extract s3:ListBucket': notFound,
     'Mark s3:ListBucket': notFound,
+    'Plan s3:ListBucket Runs': notFound,
     'Reconcile s3:ListBucket': notFound,
     'Sign s3:ListBucket': notFound,
     'Subtract s3:ListBucket': notFound,
