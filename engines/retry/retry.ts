@@ -44,3 +44,25 @@ export async function retry<Result>(
   }
   return undefined;
 }
+
+/**
+ * Tries until an attempt does not throw: for what a long job cannot do without, and may do twice. Beneath it an SDK's own
+ * retries end early in bad times, for its clients have a budget of them.
+ *
+ * @throws what the last of `attemptsMax` threw
+ */
+export async function persist<Result>(
+  policy: RetryPolicy,
+  patience: Patience,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  let thrown: unknown;
+  const done = await retry(policy, patience, () =>
+    attempt().then(
+      (result) => ({ result }),
+      (error: unknown) => void (thrown = error),
+    ),
+  );
+  if (done === undefined) throw thrown;
+  return done.result;
+}

@@ -6,18 +6,17 @@ import { logger, run } from '../kit/run.ts';
 import { auditVariables, findingsMetric } from './env.ts';
 import { parseAuditInput } from './input.ts';
 import { audit } from './steps.ts';
-import { accounts, archive, checkpoints, entries, metric, persistentClients } from './store.ts';
+import { accounts, archive, checkpoints, entries, metric } from './store.ts';
 
 const env = readEnv(auditVariables);
-const { dynamo, s3 } = persistentClients();
 const effects = {
-  accounts: accounts(env.accountsTable, dynamo),
-  entries: entries(env.entriesTable, dynamo),
-  archive: archive(env.archiveBucket, s3),
+  accounts: accounts(env.accountsTable),
+  entries: entries(env.entriesTable),
+  archive: archive(env.archiveBucket),
   clock: systemClock,
   sha256: (text: string) => createHash('sha256').update(text).digest('hex'),
 };
-const nights = checkpoints(env.archiveBucket, s3);
+const nights = checkpoints(env.archiveBucket);
 const findings = metric(findingsMetric);
 
 /**

@@ -21,9 +21,11 @@ import {
   BatchGetCommand,
   DynamoDBDocumentClient,
   GetCommand,
-  paginateScan,
   PutCommand,
   QueryCommand,
+  ScanCommand,
+  type ScanCommandInput,
+  type ScanCommandOutput,
   TransactGetCommand,
   TransactWriteCommand,
   type TransactWriteCommandInput,
@@ -38,8 +40,8 @@ import {
   slotOf,
   slotPrefix,
 } from '../../engines/ledger/chain.ts';
-import { retry } from '../../engines/retry/retry.ts';
-import { bounded, persistently } from '../kit/clients.ts';
+import { persist, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
+import { bounded } from '../kit/clients.ts';
 import { patience } from '../kit/patience.ts';
 import {
   type Account,
@@ -57,14 +59,6 @@ import {
 
 const client = DynamoDBDocumentClient.from(new DynamoDBClient(bounded));
 
-/** Clients of a job that makes very many calls and that nobody waits for: one that fails fails all of it. */
-export function persistentClients() {
-  return {
-    dynamo: DynamoDBDocumentClient.from(new DynamoDBClient(persistently)),
-    s3: new S3Client(persistently),
-  };
-}
-
 export interface BankTables {
   readonly accountsTable: string;
   readonly entriesTable: string;
@@ -73,6 +67,9 @@ export interface BankTables {
 
 /** An item of the accounts' table: an account, with its balance unless that is kept in parts, or a part. */
 type AccountItem = Account & Balance & { readonly changedAtMs: number };
+
+/** An audit makes very many reads, of which one that fails fails all of it. */
+const reading: RetryPolicy = { attemptsMax: 12, baseMs: 25, maxMs: 2_000 };
 
 /** Accounts remembered by an execution environment: what is remembered of them never changes. */
 const rememberedMax = 10_000;
@@ -138,9 +135,15 @@ export function accounts(table: string, dynamo = client) {
 
     /** Every balance that the bank keeps. Items are read one after the other: this is no snapshot. */
     async *balances(): AsyncGenerator<KeptBalance> {
-      for await (const { Items = [] } of paginateScan({ client: dynamo }, { TableName: table, ConsistentRead: true })) {
+      let from: Pick<ScanCommandInput, 'ExclusiveStartKey'> | undefined = {};
+      while (from !== undefined) {
+        const page = new ScanCommand({ TableName: table, ConsistentRead: true, ...from });
+        const { Items = [], LastEvaluatedKey }: ScanCommandOutput = await persist(reading, patience, async () =>
+          dynamo.send(page),
+        );
         for (const { part, currency, version, balanceMinor, changedAtMs } of Items as AccountItem[])
           yield { part, currency, version, balanceMinor, changedAtMs };
+        from = LastEvaluatedKey === undefined ? undefined : { ExclusiveStartKey: LastEvaluatedKey };
       }
     },
 
@@ -332,9 +335,8 @@ export function entries(table: string, dynamo = client) {
         let left: Record<string, unknown>[] = chunk;
         // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
         const all = await retry(conflicts, patience, async () => {
-          const { Responses, UnprocessedKeys } = await dynamo.send(
-            new BatchGetCommand({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } }),
-          );
+          const request = new BatchGetCommand({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
+          const { Responses, UnprocessedKeys } = await persist(reading, patience, async () => dynamo.send(request));
           for (const item of Responses?.[table] ?? []) {
             const entry = entryOfItem(item);
             found.set(placeOf(entry), entry);
@@ -389,7 +391,9 @@ export function archive(bucket: string, s3 = new S3Client(bounded)) {
 
     /** A slot's text as its oldest version has it; empty when nothing is left of it but deletions. */
     async read({ slot, oldest }: SlotPlace): Promise<string> {
-      return oldest === undefined ? '' : textOf(s3, bucket, slotKey(slot), oldest);
+      if (oldest === undefined) return '';
+      // The SDK tries a request again, and not a body that breaks off while it is read.
+      return persist(reading, patience, async () => textOf(s3, bucket, slotKey(slot), oldest));
     },
   };
 }
@@ -402,7 +406,8 @@ export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
       const found = await Array.fromAsync(objectsIn(s3, bucket, checkpointPrefix));
       const { key, oldest } = found.at(-1) ?? {};
       if (key === undefined) return undefined;
-      const checkpoint = oldest === undefined ? undefined : parseCheckpoint(await textOf(s3, bucket, key, oldest));
+      const text = await persist(reading, patience, async () => textOf(s3, bucket, key, oldest));
+      const checkpoint = oldest === undefined ? undefined : parseCheckpoint(text);
       if (checkpoint === undefined) throw new Error(`${key} is no checkpoint: audit the whole chain (designs audit)`);
       return checkpoint;
     },
@@ -416,18 +421,15 @@ export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
 
 /** Empty when there is no such object. */
 async function textOf(s3: S3Client, bucket: string, key: string, version?: string): Promise<string> {
-  const request = { Bucket: bucket, Key: key, ...(version === undefined ? {} : { VersionId: version }) };
-  let broken: unknown;
-  const text = await retry(conflicts, patience, async () => {
-    const reply = await s3.send(new GetObjectCommand(request)).catch((error: unknown) => {
-      if (error instanceof NoSuchKey) return undefined;
-      throw error;
-    });
-    // The SDK tries a request again, and not a body that breaks off while it is read.
-    return reply === undefined ? '' : reply.Body!.transformToString().catch((error: unknown) => void (broken = error));
-  });
-  if (text === undefined) throw broken;
-  return text;
+  try {
+    const { Body } = await s3.send(
+      new GetObjectCommand({ Bucket: bucket, Key: key, ...(version === undefined ? {} : { VersionId: version }) }),
+    );
+    return await Body!.transformToString();
+  } catch (error) {
+    if (error instanceof NoSuchKey) return '';
+    throw error;
+  }
 }
 
 /** False when there is one. */
@@ -501,9 +503,8 @@ async function* versionsIn(
   let marker: { KeyMarker?: string; VersionIdMarker?: string } | undefined =
     after === undefined ? {} : { KeyMarker: after };
   while (marker !== undefined) {
-    const page: ListObjectVersionsCommandOutput = await s3.send(
-      new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...marker }),
-    );
+    const request = new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...marker });
+    const page: ListObjectVersionsCommandOutput = await persist(reading, patience, async () => s3.send(request));
     const all = [
       ...(page.Versions ?? []).map(({ Key, VersionId }) => ({ key: Key!, versionId: VersionId })),
       ...(page.DeleteMarkers ?? []).map(({ Key }) => ({ key: Key!, versionId: undefined })),

@@ -11,6 +11,3 @@ export const bounded = {
     socketTimeout: 10_000,
   },
 } as const;
-
-/** The same for jobs, which do better to wait than to begin again. */
-export const persistently = { ...bounded, maxAttempts: 10 } as const;

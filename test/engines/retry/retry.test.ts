@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { backoffMs, retry, type RetryPolicy } from '../../../engines/retry/retry.ts';
+import { backoffMs, persist, retry, type RetryPolicy } from '../../../engines/retry/retry.ts';
 
 const policy: RetryPolicy = { attemptsMax: 5, baseMs: 10, maxMs: 60 };
 
@@ -38,4 +38,19 @@ it.each([
   [1_000, 0.5, 30],
 ])('after attempt %d, at %d of the jitter, waits %d ms', (attempt, random, ms) => {
   expect(backoffMs(policy, attempt, random)).toBe(ms);
+});
+
+it('persists until an attempt does not throw, or throws what the last one threw', async () => {
+  const failing = (times: number) => {
+    let calls = 0;
+    return async () => {
+      calls += 1;
+      if (calls <= times) throw new Error(`failed ${calls}`);
+      return undefined;
+    };
+  };
+  const patience = recorded();
+  expect(await persist(policy, patience, failing(4))).toBeUndefined();
+  expect(patience.waits).toHaveLength(4);
+  await expect(persist(policy, recorded(), failing(5))).rejects.toThrow('failed 5');
 });
