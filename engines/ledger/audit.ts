@@ -74,6 +74,7 @@ export interface AuditCheckpoint {
   readonly hash: string;
   readonly parts: readonly {
     readonly part: string;
+    readonly currency: string;
     readonly version: number;
     readonly balanceMinor: number;
     /** Archived ahead of an older one. */
@@ -81,6 +82,9 @@ export interface AuditCheckpoint {
   }[];
   /** Transfers of which not all entries were archived. */
   readonly open: readonly { readonly transferId: string; readonly sumMinor: number; readonly atMs: number }[];
+  /** What was found in the slots so far: whoever goes on from here reports it again. The first hundred. */
+  readonly findings: readonly Finding[];
+  readonly findingsTotal: number;
 }
 
 /** An entry's place in the ledger. */
@@ -89,6 +93,8 @@ export type Place = Pick<Entry, 'part' | 'version'>;
 const findingsMax = 100;
 
 interface PartState {
+  /** Of its entries; undefined before the first. */
+  currency: string | undefined;
   version: number;
   balanceMinor: number;
   /** When its first entry was made; long ago where that is before the checkpoint. */
@@ -110,6 +116,10 @@ export class Audit {
   readonly #open = new Map<string, { sumMinor: number; readonly atMs: number }>();
   readonly #findings: Finding[] = [];
   #findingsTotal = 0;
+  /** Parts of which the ledger has not what their balance rests on: nobody looks for more of them. */
+  readonly #broken = new Set<string>();
+  readonly #evidence: Finding[] = [];
+  #evidenceTotal = 0;
   #firstBrokenLink: Finding | undefined;
   #last = { slot: 0, hash: genesis };
   /** Whether the slot that a checkpoint ends at was seen, and seen to be there. */
@@ -179,8 +189,11 @@ export class Audit {
   checkpoint(): AuditCheckpoint {
     return {
       ...this.#last,
-      parts: [...this.#parts].map(([part, { version, balanceMinor, waiting }]) => ({
+      findings: this.#evidence,
+      findingsTotal: this.#evidenceTotal,
+      parts: [...this.#parts].map(([part, { currency = '', version, balanceMinor, waiting }]) => ({
         part,
+        currency,
         version,
         balanceMinor,
         waiting: [...waiting.values()],
@@ -195,7 +208,7 @@ export class Audit {
       const known = this.#parts.get(part);
       // What was found meanwhile may have brought the part on.
       const has = (one: number) => one <= (known?.version ?? 0) || known?.waiting.has(one) === true;
-      for (let missing = (known?.version ?? 0) + 1; missing <= version; missing += 1)
+      for (let missing = (known?.version ?? 0) + 1; missing <= version && !this.#broken.has(part); missing += 1)
         if (!has(missing)) yield { part, version: missing };
     }
   }
@@ -203,6 +216,7 @@ export class Audit {
   /** Adds what the ledger has at the next of the places that `unarchived` names. */
   addUnarchived({ part, version }: Place, entry: Entry | undefined): void {
     if (entry === undefined) {
+      this.#broken.add(part);
       const detail = `entry ${version} of ${part} is neither in the archive nor in the ledger`;
       return this.#find({ part, version, detail });
     }
@@ -217,8 +231,19 @@ export class Audit {
     const { since } = this.#options;
     if (!this.#isAnchored) this.#breakLink(since!.slot, `slot ${since!.slot} of the archive is missing`);
     for (const { part, version, balanceMinor } of this.#kept.values()) {
-      if (version === 0 && balanceMinor !== 0)
+      if (!Number.isSafeInteger(version) || !Number.isSafeInteger(balanceMinor))
+        this.#find({
+          part,
+          detail: `the balance of ${part} is ${balanceMinor}, its version ${version}: no whole numbers`,
+        });
+      else if (version === 0 && balanceMinor !== 0)
         this.#find({ part, detail: `the balance of ${part} is ${balanceMinor}, and it has no entries` });
+      else if ((this.#parts.get(part)?.version ?? 0) < version && !this.#broken.has(part))
+        this.#find({
+          part,
+          version,
+          detail: `the balance of ${part} rests on ${version} entries, which were not all found`,
+        });
     }
     for (const [part, { version, waiting, sinceMs }] of this.#parts) {
       // An account that was opened after the balances were read is none of this audit's.
@@ -271,7 +296,13 @@ export class Audit {
   /** @param slot that it stands in, if in any */
   #addEntry(entry: Entry, slot?: number): void {
     const { part, version, atMs } = entry;
-    const state = this.#parts.get(part) ?? { version: 0, balanceMinor: 0, sinceMs: atMs, waiting: new Map() };
+    const state: PartState = this.#parts.get(part) ?? {
+      currency: undefined,
+      version: 0,
+      balanceMinor: 0,
+      sinceMs: atMs,
+      waiting: new Map(),
+    };
     this.#parts.set(part, state);
     this.#addSide(entry);
     state.waiting.set(version, entry);
@@ -294,6 +325,12 @@ export class Audit {
         ...where,
         detail: `entry ${version} of ${part} says that the balance is ${balanceMinor}, the entries add up to ${state.balanceMinor}`,
       });
+    if (state.currency !== undefined && state.currency !== currency)
+      this.#find({
+        ...where,
+        detail: `entry ${version} of ${part} is in ${currency}, those before it in ${state.currency}`,
+      });
+    state.currency = currency;
     const kept = this.#kept.get(part);
     if (kept === undefined) return;
     if (kept.currency !== currency)
@@ -318,15 +355,21 @@ export class Audit {
     else this.#open.set(transferId, open);
   }
 
-  #goOnFrom({ slot, hash, parts, open }: AuditCheckpoint): void {
+  #goOnFrom({ slot, hash, parts, open, findings, findingsTotal }: AuditCheckpoint): void {
     this.#last = { slot, hash };
     this.#isAnchored = slot === 0;
+    for (const list of [this.#findings, this.#evidence]) list.push(...findings);
+    this.#findingsTotal = findingsTotal;
+    this.#evidenceTotal = findingsTotal;
     for (const { transferId, ...left } of open) this.#open.set(transferId, left);
-    for (const { part, version, balanceMinor, waiting } of parts) {
+    for (const { part, currency, version, balanceMinor, waiting } of parts) {
       const ahead = new Map(waiting.map((entry) => [entry.version, entry]));
-      this.#parts.set(part, { version, balanceMinor, sinceMs: -Infinity, waiting: ahead });
+      const known = currency === '' ? undefined : currency;
+      this.#parts.set(part, { currency: known, version, balanceMinor, sinceMs: -Infinity, waiting: ahead });
       const kept = this.#kept.get(part);
       if (kept === undefined) continue;
+      if (known !== undefined && kept.currency !== known)
+        this.#find({ part, detail: `the account of ${part} is in ${kept.currency}, its entries in ${known}` });
       if (kept.version < version)
         this.#find({ part, version, detail: `${part} has an entry ${version}, its balance rests on ${kept.version}` });
       if (kept.version === version && kept.balanceMinor !== balanceMinor)
@@ -350,6 +393,10 @@ export class Audit {
   #find(finding: Finding): void {
     this.#findingsTotal += 1;
     if (this.#findings.length < findingsMax) this.#findings.push(finding);
+    // What stands in a slot is not looked at again by an audit that goes on behind it.
+    if (finding.slot === undefined) return;
+    this.#evidenceTotal += 1;
+    if (this.#evidence.length < findingsMax) this.#evidence.push(finding);
   }
 }
 
@@ -366,7 +413,7 @@ export function parseCheckpoint(text: string): AuditCheckpoint | undefined {
 
 function isCheckpoint(value: unknown): value is AuditCheckpoint {
   if (typeof value !== 'object' || value === null) return false;
-  const { slot, hash, parts, open } = value as Partial<Record<keyof AuditCheckpoint, unknown>>;
+  const { slot, hash, parts, open, findings, findingsTotal } = value as Partial<Record<keyof AuditCheckpoint, unknown>>;
   return (
     Number.isSafeInteger(slot) &&
     typeof hash === 'string' &&
@@ -374,6 +421,7 @@ function isCheckpoint(value: unknown): value is AuditCheckpoint {
     parts.every(
       (one: AuditCheckpoint['parts'][number] | null) =>
         typeof one?.part === 'string' &&
+        typeof one.currency === 'string' &&
         [one.version, one.balanceMinor].every((number) => Number.isSafeInteger(number)) &&
         Array.isArray(one.waiting) &&
         one.waiting.every(isEntry),
@@ -382,6 +430,9 @@ function isCheckpoint(value: unknown): value is AuditCheckpoint {
     open.every(
       (one: AuditCheckpoint['open'][number] | null) =>
         typeof one?.transferId === 'string' && [one.sumMinor, one.atMs].every((number) => Number.isSafeInteger(number)),
-    )
+    ) &&
+    Number.isSafeInteger(findingsTotal) &&
+    Array.isArray(findings) &&
+    findings.every((one: Finding | null) => typeof one?.detail === 'string')
   );
 }

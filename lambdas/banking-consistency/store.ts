@@ -47,7 +47,6 @@ import {
   type Account,
   after,
   type Balance,
-  conflicts,
   type Cursor,
   entryOf,
   partsOf,
@@ -333,19 +332,24 @@ export function entries(table: string, dynamo = client) {
       );
       for (const chunk of chunksOf([...keys.values()], batchGetMax)) {
         let left: Record<string, unknown>[] = chunk;
-        // The service says what it left, not when to come again: back off (AWS, "Error retries", BatchGetItem).
-        const all = await retry(conflicts, patience, async () => {
+        const readSome = async (): Promise<boolean> => {
           const request = new BatchGetCommand({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
           const { Responses, UnprocessedKeys } = await persist(reading, patience, async () => dynamo.send(request));
           for (const item of Responses?.[table] ?? []) {
             const entry = entryOfItem(item);
             found.set(placeOf(entry), entry);
           }
+          const before = left.length;
           left = UnprocessedKeys?.[table]?.Keys ?? [];
-          return left.length === 0 ? true : undefined;
+          return left.length < before;
+        };
+        // The service says what it left, not when to come again: back off where it left all (AWS, "Error retries").
+        const all = await retry(reading, patience, async () => {
+          while (left.length > 0) if (!(await readSome())) return undefined;
+          return true;
         });
         if (all === undefined)
-          throw new Error(`DynamoDB left ${left.length} entries unread ${conflicts.attemptsMax} times: start again`);
+          throw new Error(`DynamoDB left ${left.length} entries unread ${reading.attemptsMax} times: start again`);
       }
       return places.map((place) => found.get(placeOf(place)));
     },

@@ -113,13 +113,13 @@ export function firstClaim(attempt: Attempt, nowMs: number): RunningKey {
 }
 
 /**
- * The record of a key whose owner has let its lease lapse: the same charge, a higher token. It does not end before its
- * lease: the key would be free while its owner asks the network, and another one would ask for another charge.
+ * The record of a key whose owner has let its lease lapse: the same charge, a higher token, and a day of its own. Would
+ * it end when the first one's day does, the key could be free while the network still works on what its owner asked
+ * for, and another one would ask for another charge.
  */
 export function nextClaim(last: RunningKey, { owner }: Attempt, nowMs: number): RunningKey {
-  const leaseUntilMs = nowMs + leaseMs;
-  const expiresAtS = Math.max(last.expiresAtS, Math.ceil(leaseUntilMs / 1000));
-  return { ...last, owner, fencingToken: last.fencingToken + 1, expiresAtS, leaseUntilMs };
+  const expiresAtS = Math.ceil(nowMs / 1000) + rememberS;
+  return { ...last, owner, fencingToken: last.fencingToken + 1, expiresAtS, leaseUntilMs: nowMs + leaseMs };
 }
 
 export function done({ leaseUntilMs: _, ...head }: RunningKey, reply: Reply): DoneKey {

@@ -221,6 +221,7 @@ describe.each(['reverse.improved', 'reverse.naive'])('%s, by attempt', (name) =>
     const result = await call(name, { pathParameters: { id: 'a' }, queryStringParameters: { attempt } });
     if (isGood) expectTaken(result);
     else expectRefused(result);
+    expect(send.mock.calls.length > 0).toBe(isGood);
   });
 });
 

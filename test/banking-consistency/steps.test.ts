@@ -278,9 +278,10 @@ describe('an audit', () => {
         .map((entry): ArchivedChange => ({ sequence: `${entry.part} ${entry.version}`, change: 'insert', entry }));
       await append(changes, 1000, { archive, memory, clock: () => 1000, sha256 });
     }
-    const look = async (ledger: typeof world.entries, since?: AuditCheckpoint) =>
+    const look = async (ledger: typeof world.entries, since?: AuditCheckpoint, isLate = () => false) =>
       audit({
         since,
+        isLate,
         accounts: {
           async *balances() {
             for (const balance of world.balances.values())
@@ -307,13 +308,20 @@ describe('an audit', () => {
     const findings = [{ part: lost!.part, version: lost!.version }];
     expect((await look(left)).report).toMatchObject({ ok: false, findings });
 
+    // One that time does not suffice for is gone on with where it stopped.
+    const late = await look(world.entries, undefined, () => true);
+    expect(late).toMatchObject({ report: undefined, checkpoint: { slot: 1 } });
+    const rest = await look(world.entries, late.checkpoint);
+    expect(rest.report).toMatchObject({ ok: true, since: 1, slots: checkpoint.slot - 1 });
+    expect(rest.checkpoint).toEqual(checkpoint);
+
     // The next one has nothing to add; what is made meanwhile and never archived is missed all the same.
     const { slot } = checkpoint;
     expect((await look(world.entries, checkpoint)).report).toMatchObject({ ok: true, since: slot, slots: 0 });
     const later: TransferRequest = { transferId: 'later', from: 'vault', to: 'a', amountMinor: 1, currency: 'EUR' };
     await transfer(later, { ...world, clock: () => 1000, patience: impatient(1) });
     const { version } = world.balances.get('vault')!;
-    expect((await look(world.entries, checkpoint)).report.findings).toContainEqual({
+    expect((await look(world.entries, checkpoint)).report!.findings).toContainEqual({
       part: 'vault',
       version,
       detail: `entry ${version} of vault is in the ledger and not in the archive`,

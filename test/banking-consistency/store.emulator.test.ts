@@ -286,6 +286,53 @@ describe('a process that dies at a call, whichever it is, and another that repea
   });
 });
 
+describe('entries that a batch leaves unread', () => {
+  /** Gives so many of the keys that it is asked for, in each answer, and in the first answers none. */
+  function sparing({ first, each }: { readonly first: number; readonly each: number }) {
+    const by = process();
+    let calls = 0;
+    const answer: InitializeMiddleware<object, MetadataBearer> = (next, context) => async (args) => {
+      if (context['commandName'] !== 'BatchGetItemCommand') return next(args);
+      calls += 1;
+      const { RequestItems } = args.input as { RequestItems: Record<string, { Keys: object[]; ConsistentRead: true }> };
+      const { Keys, ConsistentRead } = RequestItems[names.entriesTable]!;
+      const given = calls <= first ? [] : Keys.slice(0, each);
+      const left = { [names.entriesTable]: { Keys: Keys.slice(given.length), ConsistentRead } };
+      if (given.length === 0) return { output: { Responses: {}, UnprocessedKeys: left, $metadata: {} }, response: {} };
+      const input = { RequestItems: { [names.entriesTable]: { Keys: given, ConsistentRead } } };
+      const result = await next({ ...args, input });
+      Object.assign(result.output, left[names.entriesTable]!.Keys.length === 0 ? {} : { UnprocessedKeys: left });
+      return result;
+    };
+    (by.dynamo.middlewareStack as MiddlewareStack<object, MetadataBearer>).add(answer, { step: 'initialize' });
+    return { entries: by.entries, calls: () => calls };
+  }
+
+  it('are asked for again: without a wait while some come, and with one while none do', async () => {
+    await calm.accounts.open(account('spared'), 1);
+    for (const number of Array.from({ length: 30 }, (_, index) => index))
+      await transfer(
+        { transferId: `spared-${number}`, from: 'vault', to: 'spared', amountMinor: 1, currency: 'EUR' },
+        calm,
+      );
+    const places = Array.from({ length: 31 }, (_, index) => ({ part: 'spared', version: index + 1 }));
+    const { entries: spared, calls } = sparing({ first: 2, each: 2 });
+    const found = await spared.at(places);
+    expect(found.map((entry) => entry?.version)).toEqual([
+      ...places.slice(0, 30).map(({ version }) => version),
+      undefined,
+    ]);
+    // More than one who waits for each would try.
+    expect(calls()).toBe(2 + 16);
+  });
+
+  it('are an error when none ever comes', async () => {
+    const none = sparing({ first: Infinity, each: 0 });
+    await expect(none.entries.at([{ part: 'spared', version: 1 }])).rejects.toThrow('left 1 entries unread 12 times');
+    expect(none.calls()).toBe(12);
+  });
+});
+
 describe('postings', () => {
   it('are refused, all of them, when a balance is another by now, has not enough, or the id is taken', async () => {
     await calm.accounts.open(account('p'), 1);
@@ -490,7 +537,9 @@ describe('the archive', () => {
     const found = (slot: number, hash: string): AuditCheckpoint => ({
       slot,
       hash,
-      parts: [{ part: 'a', version: 1, balanceMinor: 5, waiting: [change(3).entry] }],
+      parts: [{ part: 'a', currency: 'EUR', version: 1, balanceMinor: 5, waiting: [change(3).entry] }],
+      findings: [{ slot: 2, detail: 'slot 2 was overwritten' }],
+      findingsTotal: 1,
       open: [{ transferId: 't', sumMinor: -5, atMs: 7 }],
     });
     await nights.put(found(9, 'nine'));

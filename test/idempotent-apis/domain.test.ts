@@ -132,20 +132,23 @@ describe('an attempt', () => {
     expect(decide(record, second, nowMs + rememberS * 1000 + 1000).do).toBe('start');
   });
 
-  it('that takes over has a higher token and a lease of its own, for the same charge', () => {
-    expect(nextClaim(running, second, atMs + leaseMs)).toEqual({
+  it('that takes over has a higher token, a lease and a day of its own, for the same charge', () => {
+    const nowMs = atMs + leaseMs;
+    expect(nextClaim(running, second, nowMs)).toEqual({
       ...running,
       owner: 'b',
       fencingToken: 2,
-      leaseUntilMs: atMs + 2 * leaseMs,
+      leaseUntilMs: nowMs + leaseMs,
+      expiresAtS: Math.ceil(nowMs / 1000) + rememberS,
     });
   });
 
-  it('at the end of the day is remembered until its lease is over', () => {
+  it('taken over at the end of its day is not free while the network may still work on what was asked for', () => {
     const endMs = atMs + rememberS * 1000;
     const claim = nextClaim(running, second, endMs - 1);
-    expect(decide(claim, first, claim.leaseUntilMs - 1)).toEqual({ do: 'wait' });
-    expect(decide(claim, first, claim.leaseUntilMs + 1000)).toEqual({ do: 'start' });
+    for (const laterMs of [1, leaseMs - 1, leaseMs + 1_000, 60_000, rememberS * 1000 - 2])
+      expect(decide(claim, first, endMs + laterMs).do).not.toBe('start');
+    expect(decide(claim, first, endMs + rememberS * 1000 + 1_000)).toEqual({ do: 'start' });
   });
 });
 

@@ -33,7 +33,7 @@ export async function auditStack(aws: AwsConfig, stackName: string, toleranceMs:
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     toleranceMs,
   });
-  return report;
+  return report!;
 }
 
 async function outputsOf(aws: AwsConfig, StackName: string): Promise<ReadonlyMap<string, string>> {

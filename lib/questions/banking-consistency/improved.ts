@@ -25,8 +25,8 @@ import { days, question } from './question.ts';
 
 const { load } = question;
 
-/** Entries that the archive's writer takes at once, or what comes in a second. */
-const archiveBatch = { entriesMax: 1000, window: Duration.seconds(1) } as const;
+/** Entries of one shard of the stream that the archive's writer takes at once, or what comes in ten seconds. */
+const archiveBatch = { entriesMax: 1000, window: Duration.seconds(10) } as const;
 
 /**
  * A transfer is one transaction of both balances, an entry for each and its own record. The stream of the entries goes
@@ -176,7 +176,7 @@ export class BankingConsistencyImproved extends Stack {
     answers(
       audit,
       3,
-      'Finds what was changed, wherever it was changed, and says where. When all is well it notes how far it came, under the same lock, so that a night is a day’s work, however old the bank is.',
+      'Finds what was changed since the night before, in the ledger, the balances or the archive, and says where. It notes how far it came, under the same lock, so that a night is a day’s work, however old the bank is; what was done to older slots past the lock, the walk of the whole chain by designs audit finds.',
     );
     audit.allow(['dynamodb:Scan'], accounts.tableArn);
     audit.allow(['dynamodb:BatchGetItem'], entries.tableArn);
@@ -239,7 +239,7 @@ export class BankingConsistencyImproved extends Stack {
       'dynamodb.storageGbMonths': ledgerGb,
       'dynamodb.recoveryGbMonths': ledgerGb,
     });
-    const slots = days * 24 * 3600;
+    const slots = (days * 24 * 3600 * load.shards.value) / archiveBatch.window.toSeconds();
     uses(
       archive,
       {
@@ -247,7 +247,7 @@ export class BankingConsistencyImproved extends Stack {
         's3.getRequests': 3 * slots,
         's3.storageGbMonths': (stored * load.itemBytes.value) / 1e9,
       },
-      'At most a slot a second, looked for before it is written, twice, and read by the audit of its night.',
+      'A slot of each shard every ten seconds, looked for before it is written, twice, and read by the audit of its night.',
     );
     uses(archiver, { 'lambda.requests': slots, 'lambda.gbSeconds': slots * 2 * load.requestTime.value * 0.5 });
     uses(

@@ -163,7 +163,8 @@ async function measure(target: Target): Promise<Measured> {
   await bank.open(vault);
   for (const { accountId } of [...customers, ...spenders, ...victims]) await bank.transfer(deposit(accountId));
   const [hot] = await bank.look([hotAccount.accountId]);
-  await archived(books);
+  const early = await evidence(books, bank, 0);
+  await evidence(books, bank, 1);
   // The first night: what comes later is audited on from here.
   const first = await books.audit();
   if (first?.ok === false) throw new Error(`the audit of the first night finds: ${first.findings[0]!.detail}`);
@@ -196,7 +197,7 @@ async function measure(target: Target): Promise<Measured> {
   for (const { detail } of falseAlarms) target.say(`the audit finds: ${detail}`);
 
   target.say('the ledger, the balances and the archive are tampered with');
-  const unnamed = await tamper(books, bank);
+  const unnamed = await tamper(books, bank, early);
   for (const name of unnamed) target.say(`no audit names it: ${name}`);
 
   const kept = entries.filter(({ part }) => !isErased(part));
@@ -343,8 +344,19 @@ function holds(changes: Slot['changes'], part: string): boolean {
   return changes.some(({ entry }) => entry.part === part);
 }
 
+/** A transfer that is alone in its slot: its slot, where there is an archive. */
+async function evidence(books: Auditor, bank: Teller, number: number): Promise<Slot | undefined> {
+  const request = deposit(victims[2]!.accountId, number + 1);
+  await archived(books);
+  await bank.transfer(request);
+  await archived(books);
+  return (await books.slots()).find(({ changes }) =>
+    changes.some(({ entry }) => entry.transferId === request.transferId),
+  );
+}
+
 /** The names of the cases that no finding of the audit fits. */
-async function tamper(books: Auditor, bank: Teller): Promise<readonly string[]> {
+async function tamper(books: Auditor, bank: Teller, early: Slot | undefined): Promise<readonly string[]> {
   const day = 24 * 3600_000;
   const [, , , deleted, edited, raised] = victims.map(({ accountId }) => accountId) as [
     string,
@@ -354,22 +366,27 @@ async function tamper(books: Auditor, bank: Teller): Promise<readonly string[]> 
     string,
     string,
   ];
-  /** A transfer that is alone in its slot, which is not the last: its slot, where there is an archive. */
-  const evidence = async (number: number): Promise<Slot | undefined> => {
-    const request = deposit(victims[2]!.accountId, number);
-    await bank.transfer(request);
-    await archived(books);
-    return (await books.slots()).find(({ changes }) =>
-      changes.some(({ entry }) => entry.transferId === request.transferId),
-    );
-  };
-  const [overwritten, removed, backdated] = [await evidence(1), await evidence(2), await evidence(3)];
-  await evidence(4);
+  const [overwritten, removed, backdated] = [
+    await evidence(books, bank, 2),
+    await evidence(books, bank, 3),
+    await evidence(books, bank, 4),
+  ];
+  await evidence(books, bank, 5);
   const entries = await books.entries();
   const entryIn = (part: string) => entries.find((entry) => entry.part === part)!;
   const balance = (await books.balances()).find(({ part }) => part === raised)!;
 
-  const cases: { readonly name: string; readonly fits: (finding: Finding) => boolean }[] = [];
+  const cases: {
+    readonly name: string;
+    readonly fits: (finding: Finding) => boolean;
+    /** By the audit of the whole chain, which looks at what the nights before have seen. */
+    readonly byWholeOnly?: true;
+  }[] = [];
+  if (early !== undefined) {
+    const fits = ({ slot }: Finding) => slot === early.slot;
+    cases.push({ name: 'a slot of before the first night is deleted past the lock', fits, byWholeOnly: true });
+    await books.removeSlot(early.slot, true);
+  }
   cases.push({ name: 'an entry is deleted', fits: ({ part, version }) => part === deleted && version === 1 });
   await books.removeEntry(entryIn(deleted));
   cases.push({
@@ -412,7 +429,9 @@ async function tamper(books: Auditor, bank: Teller): Promise<readonly string[]> 
     }
   }
   const both = await audits(books);
-  return cases.filter(({ fits }) => !both.every((findings) => findings.some(fits))).map(({ name }) => name);
+  return cases
+    .filter(({ fits, byWholeOnly }) => !both.slice(byWholeOnly ? 1 : 0).every((findings) => findings.some(fits)))
+    .map(({ name }) => name);
 }
 
 /** What the audit finds that goes on from the first night, and what the one of the whole chain does. */

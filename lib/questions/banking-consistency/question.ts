@@ -14,6 +14,8 @@ export const question = {
     reads: { value: 5_000_000, unit: 'balances read/day' },
     hotTransfers: { value: 1_000, unit: 'transfers/second into one account, at the peak' },
     itemBytes: { value: 250, unit: 'bytes/item' },
+    /** Of the entries' stream: one for each partition of the table, of which a new one on demand has four. */
+    shards: { value: 4, unit: 'shards' },
     /** Of the archive: what many jurisdictions ask of books and records; a stated assumption. */
     retention: { value: 7, unit: 'years' },
     /** What a function needs for one request, most of it waiting; a stated assumption. */
@@ -45,8 +47,8 @@ export const question = {
       text: 'Compliance: record-keeping, transaction integrity, auditable history',
       answer:
         'The stream of the entries’ table goes into slots of a bucket whose versions nobody can delete, each with the ' +
-        'hash of the one before. An audit, every night from where the last one found all well and by `designs audit` ' +
-        'over all of it, walks the chain, adds every entry again, compares with the ledger and the balances, and names ' +
+        'hash of the one before. An audit, every night from where the last one came to and by `designs audit` over ' +
+        'all of it, walks the chain, adds every entry again, compares with the ledger and the balances, and names ' +
         'the first broken link.',
       properties: [
         'entries that the archive lacks or repeats after killed archivers',

@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { type AuditCheckpoint, parseCheckpoint, type StoredSlot } from '../../../engines/ledger/audit.ts';
-import { parseSlot, type Slot, slotText } from '../../../engines/ledger/chain.ts';
+import { type ArchivedChange, type Entry, parseSlot, type Slot, slotText } from '../../../engines/ledger/chain.ts';
 import { auditOf, auditSince, type Books, booksOf, honestBooks, sha256, slotsOf } from './books.ts';
 
 const seed = fc.nat();
@@ -114,6 +114,52 @@ describe('an audit that goes on from a checkpoint', () => {
     },
   );
 
+  test.prop([honestBooks, seed])(
+    'finds a version that is none and a currency that is another, also of entries that came since',
+    (books, by) => {
+      const { checkpoint } = auditSince(books, undefined);
+      const own = pick(books.balances, by);
+      const others = books.balances.filter((one) => one !== own);
+      const audited = (change: Partial<typeof own>, more: readonly Entry[] = []) => {
+        const balances = [...others, { ...own, ...change }];
+        const changes = more.map((entry): ArchivedChange => ({ sequence: 'new', change: 'insert', entry }));
+        const last = books.slots.at(-1)!;
+        const text = slotText({ slot: last.slot + 1, previous: sha256(last.text), writtenAtMs: 0, changes });
+        const slots = [...books.slots, { slot: last.slot + 1, text, versions: 1 }];
+        return auditSince({ balances, ledger: [...books.ledger, ...more], slots }, kept(checkpoint)).report.findings;
+      };
+      const finding = expect.objectContaining({ part: own.part });
+      for (const version of [1.5, Number.NaN, own.version + 1, 1e9])
+        expect(audited({ version })).toContainEqual(finding);
+      expect(audited({ currency: 'KWD' })).toContainEqual(finding);
+      const { part, version, balanceMinor } = own;
+      const entry = {
+        part,
+        version: version + 1,
+        transferId: 'new',
+        deltaMinor: 0,
+        balanceMinor,
+        currency: 'KWD',
+        atMs: 1,
+      };
+      expect(audited({ currency: 'KWD', version: version + 1 }, [entry])).toContainEqual(
+        expect.objectContaining({ part, version: version + 1 }),
+      );
+    },
+  );
+
+  test.prop([honestBooks, seed], { numRuns: 60 })('reports again what stands in slots before it', (books, by) => {
+    const slot = 1 + (by % books.slots.length);
+    const slots = books.slots.map((one) => (one.slot === slot ? { ...one, versions: 2 } : one));
+    const first = auditSince({ ...books, slots }, undefined);
+    const second = auditSince({ ...books, slots }, kept(first.checkpoint));
+    const third = auditSince({ ...books, slots }, kept(second.checkpoint));
+    for (const { report } of [first, second, third]) {
+      expect(report.ok).toBe(false);
+      expect(report.findings).toContainEqual(expect.objectContaining({ slot }));
+    }
+  });
+
   it.each(['', '{', '[]', 'null', '{"slot":1,"hash":"x","parts":[{"part":"a"}],"open":[]}'])(
     'takes no %j for one',
     (text) => {
@@ -143,6 +189,22 @@ const tamperings: Readonly<
     books.balances = books.balances.map((balance) =>
       balance === one ? { ...balance, balanceMinor: balance.balanceMinor - 1 } : balance,
     );
+    return { part: one.part };
+  },
+  'the version of a balance is raised, or is no whole number': (books, by) => {
+    const one = pick(books.balances, by);
+    const version = pick([one.version + 1, 1e9, 1.5, Number.NaN, undefined as unknown as number], by >> 3);
+    books.balances = books.balances.map((balance) => (balance === one ? { ...balance, version } : balance));
+    return { part: one.part };
+  },
+  'a balance is no whole number': (books, by) => {
+    const one = pick(books.balances, by);
+    books.balances = books.balances.map((balance) => (balance === one ? { ...balance, balanceMinor: 0.5 } : balance));
+    return { part: one.part };
+  },
+  'the currency of an account is changed': (books, by) => {
+    const one = pick(books.balances, by);
+    books.balances = books.balances.map((balance) => (balance === one ? { ...balance, currency: 'KWD' } : balance));
     return { part: one.part };
   },
   'an account is taken away': (books, by) => {

@@ -205,9 +205,9 @@ function later(options: ProveOptions, faults: FaultsName = 'none'): () => Promis
 /** Proves as soon as those that were asked for before have ended, but for one: while one waits, another computes. */
 function pairs(): typeof later {
   const ends: Promise<unknown>[] = [];
-  return (options, faults = 'none') => {
+  return (options, faults) => {
     const turn = ends.at(-2) ?? Promise.resolve();
-    const result = turn.then(() => proveDisturbed(options, faults));
+    const result = turn.then(later(options, faults));
     // Who asked for it hears of a failure; who comes next goes on.
     ends.push(result.catch(() => {}));
     return () => result;
