@@ -104,6 +104,8 @@ export interface CounterWrite {
 /** One transaction. Each side is written only over the revision before its own. */
 export interface Writes {
   readonly sides: readonly Side[];
+  /** Not written: all the rest holds only as long as these are of the revision that was read, 0 where there was none. */
+  readonly unchanged: readonly Side[];
   readonly counters: readonly CounterWrite[];
 }
 
@@ -122,8 +124,9 @@ export function countingOf({ friends }: Counter, streamedFrom: number): Counting
  * The transaction that moves two sides and what of their counters is counted directly, in canonical order: (A, B) and
  * (B, A) are the same friendship, and the same transaction.
  *
- * Both sides are written, also the one that stays what it was: they were read one after the other, and another
- * transaction may have committed between the two. Only over both revisions is what was decided true of one moment.
+ * The revisions of both sides must hold, also of the one that stays what it was: they were read one after the other, and
+ * another transaction may have committed between the two. Only then is what was decided true of one moment. The one that
+ * stays is checked, not written: else every stranger who blocks a celebrity would leave an item among the celebrity's.
  */
 export function writesOf(
   [mine, mineNext]: readonly [Party, State],
@@ -135,14 +138,15 @@ export function writesOf(
     { party: theirs, next: theirsNext },
   ]
     .toSorted((a, b) => (a.party.side.user < b.party.side.user ? -1 : 1))
-    .map(({ party: { side, counter }, next }) => {
-      const moved: Side = { ...side, state: next, revision: side.revision + 1 };
-      return countingOf(counter, streamedFrom) === 'stream'
-        ? { side: moved, add: 0, counter }
-        : { ...counted(moved, counter.epoch), counter };
+    .map(({ party: { side: read, counter }, next }) => {
+      const moved: Side = { ...read, state: next, revision: read.revision + 1 };
+      const { side, add } =
+        countingOf(counter, streamedFrom) === 'stream' ? { side: moved, add: 0 } : counted(moved, counter.epoch);
+      return { read, side, add, counter, stays: side.state === read.state && side.counted === read.counted };
     });
   return {
-    sides: written.map(({ side }) => side),
+    sides: written.filter(({ stays }) => !stays).map(({ side }) => side),
+    unchanged: written.filter(({ stays }) => stays).map(({ read }) => read),
     counters: written.filter(({ add }) => add !== 0).map(({ add, counter: { user, epoch } }) => ({ user, add, epoch })),
   };
 }
@@ -162,6 +166,7 @@ export function settlingOf(counter: Counter, sides: readonly Side[]): Writes | u
   // Also when it adds up to nothing: the counter's epoch guards what the sides say of it.
   return {
     sides: written.map(({ side }) => side),
+    unchanged: [],
     counters: [{ user: counter.user, add, epoch: counter.epoch }],
   };
 }

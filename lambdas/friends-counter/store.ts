@@ -315,6 +315,7 @@ export function ledger(
     async apply(writes: Writes, nowMs: number): Promise<Applied> {
       const transaction: TransactWriteItem[] = [
         ...writes.sides.map((side) => ({ Put: putOf(side, nowMs) })),
+        ...writes.unchanged.map((side) => ({ ConditionCheck: checkOf(side) })),
         ...writes.counters.map((counter) => ({ Update: updateOf(counter) })),
       ];
       return transact(transaction);
@@ -368,14 +369,12 @@ export function ledger(
         revision: number(side.revision),
         ...(isOver ? { expires: number(Math.floor(nowMs / 1000) + limits.tombstoneDays * dayS) } : {}),
       },
-      ...(side.revision === 1
-        ? { ConditionExpression: 'attribute_not_exists(#revision)', ExpressionAttributeNames: names('revision') }
-        : {
-            ConditionExpression: '#revision = :seen',
-            ExpressionAttributeNames: names('revision'),
-            ExpressionAttributeValues: { ':seen': number(side.revision - 1) },
-          }),
+      ...onlyOver(side.revision - 1),
     };
+  }
+
+  function checkOf(side: Side) {
+    return { TableName: tables.friends, Key: keyOf(side), ...onlyOver(side.revision) };
   }
 
   function updateOf({ user, add, epoch }: CounterWrite) {
@@ -398,6 +397,17 @@ export type Ledger = ReturnType<typeof ledger>;
 
 function stateOf(item: Item | undefined): State {
   return (item?.['state']?.S as State | undefined) ?? 'none';
+}
+
+/** The condition that a side is of this revision; of 0, that there is none. */
+function onlyOver(revision: number) {
+  return revision === 0
+    ? { ConditionExpression: 'attribute_not_exists(#revision)', ExpressionAttributeNames: names('revision') }
+    : {
+        ConditionExpression: '#revision = :seen',
+        ExpressionAttributeNames: names('revision'),
+        ExpressionAttributeValues: { ':seen': number(revision) },
+      };
 }
 
 function numberOf(item: Item | undefined, attribute: string): number {

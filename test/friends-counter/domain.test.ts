@@ -125,6 +125,15 @@ describe('friendships', () => {
     expect([items.counter('a').friends, items.counter('b').friends]).toEqual([1, 1]);
   });
 
+  it('are read again when the side that stays has changed meanwhile', () => {
+    const items = new Items();
+    const stale = [items.party('a', 'b'), items.party('b', 'a')] as const;
+    const block = writesOf([stale[0], 'blocked'], [stale[1], 'none'], 10);
+    expect(block).toMatchObject({ sides: [{ user: 'a' }], unchanged: [{ user: 'b', revision: 0 }], counters: [] });
+    items.change('block', 'b', 'a', 10);
+    expect(items.apply(block)).toBe(false);
+  });
+
   it.each([
     ['befriend', 'blocked', 'none'],
     ['befriend', 'none', 'blocked'],

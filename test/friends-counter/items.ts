@@ -31,8 +31,9 @@ export class Items {
     return [...this.sides.values()].filter((side) => side.user === user);
   }
 
-  apply({ sides, counters }: ReturnType<typeof writesOf>): boolean {
+  apply({ sides, unchanged, counters }: ReturnType<typeof writesOf>): boolean {
     if (sides.some((side) => this.side(side.user, side.other).revision !== side.revision - 1)) return false;
+    if (unchanged.some((side) => this.side(side.user, side.other).revision !== side.revision)) return false;
     if (counters.some(({ user, epoch }) => this.counter(user).epoch !== epoch)) return false;
     for (const side of sides) this.sides.set(`${side.user} ${side.other}`, side);
     for (const { user, add } of counters) {

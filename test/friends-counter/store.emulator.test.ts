@@ -4,6 +4,7 @@ import {
   CreateTableCommand,
   DeleteItemCommand,
   DynamoDBClient,
+  GetItemCommand,
   type GetItemCommandInput,
   type GetItemCommandOutput,
   PutItemCommand,
@@ -166,6 +167,31 @@ describe('a friendship', () => {
       await expectConsistent('gus', 'hob');
       expect(reads).toBe(2);
       await change('unblock', 'gus', 'hob');
+    },
+  );
+
+  it.each(['a stranger', 'one who has blocked them'])(
+    'leaves nothing with a member whose side a block does not change: %s',
+    async (whom) => {
+      const own = await tablesOf(`stays-${whom.replaceAll(' ', '-')}`);
+      const itsStores = storesOf(own);
+      for (const name of ['jim', 'kay']) await itsStores.users.put(name, name);
+      const sideOfKay = async () => {
+        const { Item } = await dynamo.send(
+          new GetItemCommand({
+            TableName: own.friends,
+            Key: { user: { S: 'kay' }, other: { S: 'jim' } },
+            ConsistentRead: true,
+          }),
+        );
+        return Item;
+      };
+      if (whom !== 'a stranger') await change('block', 'kay', 'jim', 1_000, itsStores);
+      const before = await sideOfKay();
+      for (const verb of ['block', 'unblock', 'block'] satisfies readonly Verb[]) {
+        expect(JSON.parse((await change(verb, 'jim', 'kay', 1_000, itsStores)).body)).toMatchObject({ changed: true });
+        expect(await sideOfKay()).toEqual(before);
+      }
     },
   );
 

@@ -77,7 +77,7 @@ export class FriendsCounterImproved extends Stack {
       'Both sides and both counters in one transaction, in canonical order, each side only over the revision that was read: a retry, a double click or both users at once make one friendship, which counts once.',
     );
     relate.allow(['dynamodb:BatchGetItem'], users.tableArn, friends.tableArn, counters.tableArn);
-    relate.allow(['dynamodb:PutItem'], friends.tableArn);
+    relate.allow(['dynamodb:PutItem', 'dynamodb:ConditionCheckItem'], friends.tableArn);
     relate.allow(['dynamodb:UpdateItem'], counters.tableArn);
     const publish = new Handler(this, 'Publish', {
       entry: 'friends-counter/publish',

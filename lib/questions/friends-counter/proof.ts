@@ -155,6 +155,8 @@ async function measure(target: Target): Promise<Measured> {
   await session.register('herald', 'Herald');
   await session.publish('herald', 'first', 'Hello');
   await expectFriends(session, 'herald', 'first', 0);
+  // Who is a stranger to the star: a block changes only one of the two sides.
+  await session.insist('block', 'herald', 'star', 8);
 
   say('posts of authors with 10, 1,000 and 5,000 friends');
   const posts = names('post', 3);
