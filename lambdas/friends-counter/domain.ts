@@ -209,7 +209,10 @@ export function isFresh(kept: Kept<unknown> | undefined, nowMs: number, keptMs: 
   return kept !== undefined && nowMs - kept.atMs < keptMs;
 }
 
-/** Whole seconds for which it stays fresh: with whoever keeps it next it gets no older than with us. */
+/**
+ * Whole seconds for which it stays fresh, which is how HTTP counts: with whoever keeps it next it gets no older than with
+ * us. 0 when less than a second is left: so always where `keptMs` is a second, for reading took some milliseconds of it.
+ */
 export function freshForS({ atMs }: Kept<unknown>, nowMs: number, keptMs: number): number {
   return Math.max(0, Math.floor((atMs + keptMs - nowMs) / 1000));
 }

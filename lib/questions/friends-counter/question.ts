@@ -21,6 +21,7 @@ export const question = {
     sideBytes: { value: 100, unit: 'bytes/side' },
     /** Where a counter is so hot that its changes are counted in batches. */
     celebrityFriends: { value: 1_000, unit: 'friends from which a user is a celebrity' },
+    /** All of it in the environment: a browser keeps by whole seconds, and there is none left when a view was read. */
     keptMs: { value: 1_000, unit: 'milliseconds that a view may be old' },
     handlerMs: { value: 10, unit: 'milliseconds/request, an assumption' },
   },
@@ -34,7 +35,7 @@ export const question = {
         'the two sides of a friendship; counters (key user: friends, epoch); posts (key user, sort post: text). Access: ' +
         'show a post by its key and its author’s counter by the author; list friends by a query of the user; ask ' +
         'whether two are friends by the key of a side; no further index. A post and its author’s counter are two items of half a read unit each, whatever the ' +
-        'friends, kept for a second in each environment. Making a friendship writes both sides and both counters in one ' +
+        'friends, kept for a second in each environment, by no browser (max-age=0). Making a friendship writes both sides and both counters in one ' +
         'transaction, in canonical order, each side only over the revision that was read: (A, B), (B, A) and a retry ' +
         'count once. A side knows what its counter holds for it; so a celebrity’s sides can be counted later, in batches, ' +
         'from the stream, and a user is switched over in the midst of traffic by nothing but the size of the counter. ' +
