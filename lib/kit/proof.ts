@@ -146,8 +146,10 @@ export type Measured = Readonly<Record<string, number>>;
 export interface Proof<Variant extends string = 'naive' | 'improved'> {
   readonly properties: readonly Property<Variant>[];
   /**
-   * Why a function is granted what the workload never makes it use, by variant and `Function action`, such as
-   * `Plan s3:GetObject`. Every other grant must be used: whatever the workload leaves out is a risk without a use.
+   * Why a function is granted what the workload never makes it use, by variant and `Function action Resource`, such as
+   * `Plan s3:GetObject Runs`: the construct that it is granted on. `Function action` is enough where only one of the
+   * action's grants is unused, and all there is for one that names no resource of the stacks. Every other grant must be
+   * used: whatever the workload leaves out is a risk without a use.
    */
   readonly unusedGrants?: Readonly<Partial<Record<Variant, Readonly<Record<string, string>>>>>;
   /** Drives the one workload against the target and measures every property. Must not branch on the variant's name. */

@@ -51,9 +51,10 @@ const commonReasons: Readonly<Record<string, string>> = {
 /**
  * The functions' grants in these templates, less what their calls used (`s3:GetObject Logs`, by function, with the names
  * that `nameOf` gives for logical IDs), Lambda itself and its pollers. `reasons` are by `Function action`, such as
- * `Plan s3:GetObject`, or by `Function action Resource` where an action's grants have several.
+ * `Plan s3:GetObject`, or by `Function action Resource` where an action is granted on several.
  *
- * @throws {RunError} when a reason is given for what is not granted.
+ * @throws {RunError} when a reason is given for what is not granted, or one for an action's unused grants on several
+ * resources: it would excuse those to come as well.
  */
 export function unusedGrants(
   templates: readonly Template[],
@@ -82,17 +83,18 @@ export function unusedGrants(
       const needed = new Set([...runtimeActions, ...polled, ...(used.get(name) ?? [])]);
       const unused = actions
         // A call that names no resource, as some do, may have needed any of them.
-        .filter((grant) => !needed.has(grant.action) && !needed.has(textOf(grant)) && !isOfAny(grant, needed))
-        .map(({ action, resource }) => {
-          const reason =
-            reasons[`${name} ${textOf({ action, resource })}`] ?? reasons[`${name} ${action}`] ?? commonReasons[action];
-          return {
-            action,
-            ...(resource !== undefined && { resource }),
-            ...(reason !== undefined && { reason }),
-          };
-        });
-      return { function: name, actions: unused };
+        .filter((grant) => !needed.has(grant.action) && !needed.has(textOf(grant)) && !isOfAny(grant, actions, needed));
+      refuseSweeping(name, unused, reasons);
+      const reasoned = unused.map(({ action, resource }) => {
+        const reason =
+          reasons[`${name} ${textOf({ action, resource })}`] ?? reasons[`${name} ${action}`] ?? commonReasons[action];
+        return {
+          action,
+          ...(resource !== undefined && { resource }),
+          ...(reason !== undefined && { reason }),
+        };
+      });
+      return { function: name, actions: reasoned };
     })
     .filter(({ actions }) => actions.length > 0)
     .toSorted((a, b) => (a.function < b.function ? -1 : 1));
@@ -115,9 +117,24 @@ function textOf({ action, resource }: Grant): string {
   return resource === undefined ? action : `${action} ${resource}`;
 }
 
-/** Whether a grant on no resource of the template is what calls on some resource needed. */
-function isOfAny({ action, resource }: Grant, needed: ReadonlySet<string>): boolean {
-  return resource === undefined && [...needed].some((used) => used.startsWith(`${action} `));
+/** Whether a grant on no resource of the template is what calls needed, on resources that no other grant names. */
+function isOfAny({ action, resource }: Grant, grants: readonly Grant[], needed: ReadonlySet<string>): boolean {
+  if (resource !== undefined) return false;
+  const named = new Set(grants.map(textOf));
+  return [...needed].some((used) => used.startsWith(`${action} `) && !named.has(used));
+}
+
+/** A reason without a resource is for an action's only unused grant, or for the one that names no resource. */
+function refuseSweeping(name: string, unused: readonly Grant[], reasons: Readonly<Record<string, string>>): void {
+  for (const grant of unused) {
+    const grants = unused.filter(({ action }) => action === grant.action);
+    const [any, own] = [`${name} ${grant.action}`, `${name} ${textOf(grant)}`];
+    if (grants.length === 1 || !(any in reasons) || own in reasons) continue;
+    const resources = grants.map(({ resource = 'all' }) => resource).join(', ');
+    throw new RunError(
+      `proof.ts has one reason for "${any}" on ${resources}: give one of each resource, such as "${own}"`,
+    );
+  }
 }
 
 /** Each action with each construct that it is granted on, once. */

@@ -393,7 +393,8 @@ const settles = 'it settles what it finds unsettled, which the stream mostly did
 
 const unusedGrants: (typeof proof)['unusedGrants'] = {
   improved: {
-    'Repair dynamodb:BatchGetItem': settles,
+    'Repair dynamodb:BatchGetItem Counters': settles,
+    'Repair dynamodb:BatchGetItem Friends': settles,
     'Repair dynamodb:PutItem Friends': settles,
   },
 };

@@ -304,20 +304,20 @@ const otherMode = 'the workload asks for shuffle; test/missing-notifications/mod
 
 const unusedGrants: Proof['unusedGrants'] = {
   improved: {
-    'Choose s3:ListBucket': notFound,
-    'Extract s3:ListBucket': notFound,
-    'Mark s3:ListBucket': notFound,
+    'Choose s3:ListBucket Runs': notFound,
+    'Extract s3:ListBucket Runs': notFound,
+    'Mark s3:ListBucket Runs': notFound,
     'Plan s3:ListBucket Runs': notFound,
-    'Reconcile s3:ListBucket': notFound,
-    'Sign s3:ListBucket': notFound,
-    'Subtract s3:ListBucket': notFound,
-    'Mark s3:GetObject': otherMode,
-    'Mark s3:GetObjectVersion': otherMode,
-    'Mark s3:PutObject': otherMode,
-    'Reconcile s3:GetObject': otherMode,
-    'Reconcile s3:GetObjectVersion': otherMode,
-    'Reconcile s3:PutObject': otherMode,
-    'Reconcile sqs:SendMessage': otherMode,
+    'Reconcile s3:ListBucket Runs': notFound,
+    'Sign s3:ListBucket Runs': notFound,
+    'Subtract s3:ListBucket Runs': notFound,
+    'Mark s3:GetObject Runs': otherMode,
+    'Mark s3:GetObjectVersion Logs': otherMode,
+    'Mark s3:PutObject Runs': otherMode,
+    'Reconcile s3:GetObject Runs': otherMode,
+    'Reconcile s3:GetObjectVersion Logs': otherMode,
+    'Reconcile s3:PutObject Runs': otherMode,
+    'Reconcile sqs:SendMessage MissedQueue': otherMode,
   },
 };
 

@@ -51,12 +51,56 @@ it('tells the resources of one action apart', () => {
   expect(unusedOf('dynamodb:PutItem')).toBeUndefined();
   const any = template({ ...tables, All: policy(on('*')) });
   expect(unusedGrants(any, calls('dynamodb:PutItem elsewhere'), same)).toEqual([]);
-  const reasons = { 'Load dynamodb:PutItem Users': 'for what is registered', 'Load dynamodb:PutItem': 'another' };
+  const reasons = {
+    'Load dynamodb:PutItem Users': 'for what is registered',
+    'Load dynamodb:PutItem Orders': 'another',
+  };
   expect(unusedGrants(both, calls(), same, reasons)[0]?.actions.map(({ reason }) => reason)).toEqual([
     'another',
     'for what is registered',
   ]);
   expect(() => unusedGrants(both, calls(), same, { 'Load dynamodb:PutItem Carts': 'none' })).toThrow('not granted');
+});
+
+it('counts a grant on all as used by no call that another grant names the resource of', () => {
+  const tables = { Orders: { Type: 'AWS::DynamoDB::Table' }, Users: { Type: 'AWS::DynamoDB::Table' } };
+  const templates = template({
+    ...tables,
+    All: policy({ ...allow('dynamodb:PutItem'), Resource: '*' }),
+    One: policy({ ...allow('dynamodb:PutItem'), Resource: { 'Fn::GetAtt': ['Orders', 'Arn'] } }),
+  });
+  const unusedOf = (...used: string[]) => unusedGrants(templates, calls(...used), same)[0]?.actions;
+  expect(unusedOf('dynamodb:PutItem Orders')).toEqual([{ action: 'dynamodb:PutItem' }]);
+  expect(unusedOf('dynamodb:PutItem Orders', 'dynamodb:GetItem Users')).toHaveLength(1);
+  expect(unusedOf('dynamodb:PutItem Users')).toEqual([{ action: 'dynamodb:PutItem', resource: 'Orders' }]);
+  expect(unusedOf('dynamodb:PutItem Orders', 'dynamodb:PutItem Users')).toBeUndefined();
+  expect(unusedOf('dynamodb:PutItem')).toBeUndefined();
+});
+
+it('refuses one reason for the grants of an action on several resources', () => {
+  const on = (id: string) => ({ ...allow('s3:GetObject'), Resource: { 'Fn::GetAtt': [id, 'Arn'] } });
+  const buckets = { Logs: { Type: 'AWS::S3::Bucket' }, Runs: { Type: 'AWS::S3::Bucket' } };
+  const all = { ...allow('s3:GetObject'), Resource: '*' };
+  const reasonsOf = (statements: readonly object[], reasons: Record<string, string>, ...used: string[]) =>
+    unusedGrants(
+      template({ ...buckets, Policy: policy(...statements) }),
+      calls(...used),
+      same,
+      reasons,
+    )[0]?.actions.map(({ reason }) => reason);
+  const both = [on('Logs'), on('Runs')];
+  const [any, ofLogs, ofRuns] = ['Load s3:GetObject', 'Load s3:GetObject Logs', 'Load s3:GetObject Runs'] as const;
+  const refused =
+    'proof.ts has one reason for "Load s3:GetObject" on Logs, Runs: give one of each resource, such as "Load s3:GetObject Logs"';
+  expect(() => reasonsOf(both, { [any]: 'why' })).toThrow(refused);
+  expect(() => reasonsOf(both, { [any]: 'why', [ofRuns]: 'for runs' })).toThrow(refused);
+  expect(() => reasonsOf([...both, all], { [any]: 'why' }, 's3:GetObject Runs')).toThrow(
+    'on all, Logs: give one of each resource, such as "Load s3:GetObject Logs"',
+  );
+  expect(reasonsOf(both, { [ofLogs]: 'for logs', [ofRuns]: 'for runs' })).toEqual(['for logs', 'for runs']);
+  expect(reasonsOf(both, { [any]: 'why' }, 's3:GetObject Runs')).toEqual(['why']);
+  // A grant on all has no other name.
+  expect(reasonsOf([all, on('Runs')], { [any]: 'why', [ofRuns]: 'for runs' })).toEqual(['why', 'for runs']);
 });
 
 it('reads the policies that stand in the role itself', () => {
