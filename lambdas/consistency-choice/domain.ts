@@ -142,6 +142,8 @@ export interface Tally {
   readonly segments: readonly Segment[];
   /** Clicks to add, by page. */
   readonly added: ReadonlyMap<string, number>;
+  /** Not counted, since their windows have as many marks as a consumer reads: one such window holds up no other. */
+  readonly full: readonly Click[];
 }
 
 export interface Segment {
@@ -157,14 +159,17 @@ export interface Segment {
  * batch, the marks of a window would cost more than its counts.
  *
  * @param seen by window, of all of the clicks'
- * @throws {Error} for a window of more marks than a consumer reads.
  */
 export function tallyOf(clicks: readonly Click[], seen: ReadonlyMap<string, Seen>): Tally {
   const added = new Map<string, number>();
+  const full: Click[] = [];
   const segments = [...Map.groupBy(clicks, windowOf)].flatMap(([window, members]): readonly Segment[] => {
     const before = seen.get(window)!;
     const known = new Set(marksIn(before.marks));
-    if (known.size > marksMax) throw new Error(`window ${window} has more than ${marksMax} marks: raise \`marksMax\``);
+    if (known.size > marksMax) {
+      full.push(...members.filter((click) => !known.has(marksIn(markOf(click))[0]!)));
+      return [];
+    }
     const marks: Uint8Array[] = [];
     for (const click of members) {
       const mark = markOf(click);
@@ -179,7 +184,7 @@ export function tallyOf(clicks: readonly Click[], seen: ReadonlyMap<string, Seen
     const expiresAt = Math.ceil((lastMs + countableForMs + dayMs) / 1000);
     return [{ window, number: before.segments, marks: joined(marks), expiresAt }];
   });
-  return { segments, added };
+  return { segments, added, full };
 }
 
 /** Bytes one after the other. */

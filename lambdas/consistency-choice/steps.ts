@@ -79,7 +79,9 @@ export async function countClicks(
   // One after the other: portions of one batch may share a window, and would be in each other's way.
   for (const portion of portionsOf(countable.map(({ click }) => click))) {
     try {
-      await countPortion(portion, { seen, shard, waiting });
+      const full = await countPortion(portion, { seen, shard, waiting });
+      for (const click of full) left.add(click);
+      if (full.length > 0) logger.error('windows are full: raise `marksMax`', { windows: windowsOf(full) });
     } catch (error) {
       // One portion's trouble is not another's: theirs are counted, and this one's messages come again.
       logger.error('a portion of clicks was not counted', error as Error);
@@ -89,22 +91,23 @@ export async function countClicks(
   return [...late, ...countable.filter(({ click }) => left.has(click))].map(({ messageId }) => messageId);
 }
 
-/** @throws {Error} when the portion must come again. */
+/** The clicks that full windows leave. @throws {Error} when the portion must come again. */
 async function countPortion(
   portion: readonly Click[],
   { seen, shard, waiting }: Required<Pick<Counting, 'seen' | 'waiting'>> & { readonly shard: string },
-): Promise<void> {
+): Promise<readonly Click[]> {
   const windows = windowsOf(portion);
   const counted = await retry(races, waiting, async () => {
     const marks = await pMap(windows, async (window) => [window, await seen.read(window)] as const, {
       concurrency: windowsAtOnce,
     });
     const tally = tallyOf(portion, new Map(marks));
-    if (tally.segments.length === 0) return true;
-    return (await seen.count(tally, shard)).counted ? true : undefined;
+    if (tally.segments.length === 0) return tally;
+    return (await seen.count(tally, shard)).counted ? tally : undefined;
   });
   if (counted === undefined)
     throw new Error(`other consumers were faster ${races.attemptsMax} times at windows ${windows.join(', ')}`);
+  return counted.full;
 }
 
 interface Suggesting {

@@ -201,16 +201,24 @@ describe('the marks of counted clicks', () => {
     }
   });
 
-  it('are refused where a window has more than a consumer reads', () => {
-    const click = { page: 'a', id: clickId(randomFrom(1), 1.8e12) };
-    const [window] = windowsOf([click]) as [string];
-    const marks = new Uint8Array(new Uint32Array(3 * 200_001).map((_, index) => index).buffer).subarray(
-      0,
-      11 * 200_001,
-    );
-    expect(() => tallyOf([click], new Map([[window, { marks, segments: 1 }]]))).toThrow(
-      `window ${window} has more than 200000 marks: raise \`marksMax\``,
-    );
+  it('are not added to a window that has more than a consumer reads, and are to the window beside it', () => {
+    const [known, full, good] = [0, 1, 60_000].map((atMs) => ({
+      page: 'a',
+      id: clickId(randomFrom(1), 1.8e12 + atMs),
+    }));
+    const [fullWindow, goodWindow] = windowsOf([known!, full!, good!]) as [string, string];
+    const [mark] = tallyOf([known!], new Map([[fullWindow, { marks: new Uint8Array(), segments: 0 }]])).segments;
+    const others = new Uint8Array(new Uint32Array(3 * 200_000).map((_, index) => index).buffer);
+    const marks = joined([mark!.marks, others.subarray(0, 11 * 200_000)]);
+    const seen = new Map([
+      [fullWindow, { marks, segments: 41 }],
+      [goodWindow, { marks: new Uint8Array(), segments: 0 }],
+    ]);
+    const { segments, added, full: left } = tallyOf([known!, full!, good!, full!], seen);
+    expect(segments.map(({ window }) => window)).toEqual([goodWindow]);
+    expect(added).toEqual(new Map([['a', 1]]));
+    // What is counted there already need not come again.
+    expect(left).toEqual([full, full]);
   });
 });
 

@@ -11,6 +11,7 @@ import {
   type Ranking,
   type Seen,
   type Tally,
+  windowsOf,
 } from '../../lambdas/consistency-choice/domain.ts';
 import { countClicks, enter, suggesting, suggestionsReply } from '../../lambdas/consistency-choice/steps.ts';
 
@@ -123,6 +124,20 @@ describe('counting a batch of clicks', () => {
     // 99 pages and a window are a transaction.
     expect(await countClicks(messagesOf(list), store)).toEqual(Array.from({ length: 99 }, (_, index) => `m${index}`));
     expect([store.clicks('p98'), store.clicks('p99'), store.total()]).toEqual([0, 1, 21]);
+  });
+
+  it('names the messages of a full window, and counts the others of its portion', async () => {
+    const list = [-60_000, 0, -60_001].map((atMs) => ({ page: 'a', id: clickId(randomFrom(atMs), now + atMs) }));
+    const full = new Uint8Array(new Uint32Array(3 * 200_001).map((_, index) => index).buffer).subarray(0, 11 * 200_001);
+    const store = inMemory();
+    const read = async (window: string) =>
+      window === windowsOf(list)[0] ? { marks: full, segments: 41 } : store.seen.read(window);
+    const counting = { ...store, seen: { ...store.seen, read } };
+    expect(await countClicks(messagesOf(list), counting)).toEqual(['m0', 'm2']);
+    expect([store.clicks('a'), store.writes()]).toEqual([1, 1]);
+    // Alone they write nothing, and come again all the same.
+    expect(await countClicks(messagesOf([list[0]!]), counting)).toEqual(['m0']);
+    expect(store.writes()).toBe(1);
   });
 
   it('gives a portion up when others are always faster, within bounds', async () => {
