@@ -104,7 +104,7 @@ describe('portions of clicks', () => {
     fc
       .tuple(fc.nat({ max: 150 }), fc.nat({ max: 600_000 }), fc.integer())
       .map(([page, atMs, seed]): Click => ({ page: `p${page}`, id: clickId(randomFrom(seed), 1.8e12 + atMs) })),
-    { maxLength: 400 },
+    { maxLength: 400, size: 'max' },
   );
 
   test.prop([many])('hold every click once, and no more pages and windows than a transaction has items', (list) => {
@@ -122,6 +122,28 @@ describe('portions of clicks', () => {
     }));
     expect(portionsOf(list)).toHaveLength(1);
     expect(windowsOf(list).length).toBeLessThanOrEqual(6);
+  });
+
+  it('are cut by window where these are more than the pages, so that a batch late by minutes has few', () => {
+    const windows = 220;
+    const list = Array.from({ length: 5_000 }, (_, index) => ({
+      page: `p${index % 20}`,
+      id: clickId(randomFrom(index), 1.8e12 + 4_096 * (Math.floor(index / 20) % windows)),
+    }));
+    expect(windowsOf(list)).toHaveLength(windows);
+    const portions = portionsOf(list);
+    expect(portions).toHaveLength(3);
+    const items = portions.map((portion) => new Set(portion.map(({ page }) => page)).size + windowsOf(portion).length);
+    // Each costs two units, in a transaction.
+    expect((2 * items.reduce((sum, count) => sum + count, 0)) / list.length).toBeLessThan(0.12);
+  });
+
+  it('are cut by page where these are more than the windows', () => {
+    const list = Array.from({ length: 5_000 }, (_, index) => ({
+      page: `p${Math.floor(index / 20) % 220}`,
+      id: clickId(randomFrom(index), 1.8e12 + 4_096 * (index % 20)),
+    }));
+    expect(portionsOf(list)).toHaveLength(3);
   });
 
   function byId(a: Click, b: Click): number {
