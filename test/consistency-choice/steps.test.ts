@@ -57,12 +57,21 @@ function messagesOf(clicks: readonly Click[]) {
   return clicks.map((click, index) => ({ messageId: `m${index}`, click }));
 }
 
-const clicks = fc.array(
+/** Of few IDs, so that many are the same. */
+const few = fc.array(
   fc
     .tuple(fc.constantFrom('a', 'b'), fc.integer({ min: -9_000, max: 0 }), fc.integer({ min: 0, max: 30 }))
     .map(([page, atMs, seed]): Click => ({ page, id: clickId(randomFrom(seed), now + atMs) })),
   { maxLength: 40 },
 );
+/** Of more pages and windows than a transaction has items. */
+const many = fc.array(
+  fc
+    .tuple(fc.nat({ max: 150 }), fc.integer({ min: -600_000, max: 0 }), fc.nat({ max: 1_000 }))
+    .map(([page, atMs, seed]): Click => ({ page: `p${page}`, id: clickId(randomFrom(seed), now + atMs) })),
+  { maxLength: 400, size: 'max' },
+);
+const clicks = fc.oneof(few, many);
 const troubles = fc.array(fc.constantFrom('nothing', 'race', 'fail before', 'fail after'), { maxLength: 6 });
 
 describe('counting a batch of clicks', () => {
