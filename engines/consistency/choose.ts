@@ -48,8 +48,11 @@ export interface Choice {
   readonly cautions: readonly string[];
 }
 
-/** Answers in 100 for which a cache asks: 1 / (1 + 0.25 x 10), an item being wanted every 4 s and fresh for 10 s. */
-const refreshesIn100 = 29;
+/**
+ * How long a cached answer is fresh, and answers in 100 for which a cache then asks: 1 / (1 + 0.25 x fresh), an item
+ * being wanted every 4 s.
+ */
+const caching = { second: { freshSeconds: 1, refreshesIn100: 80 }, minute: { freshSeconds: 10, refreshesIn100: 29 } };
 const million = 1_000_000;
 
 const reads = {
@@ -68,14 +71,14 @@ const reads = {
       usage: { 'dynamodb.readUnits': million / 2 },
       why: 'a replica is usually behind by less than a second, and its read costs half',
     }),
-  cached: () =>
+  cached: ({ freshSeconds, refreshesIn100 }: (typeof caching)[keyof typeof caching]) =>
     priced({
       does: 'answer from the process, and refresh within the deadline',
       setting:
         'a cache in the function, stale while it revalidates, with an age limit and a declared fallback; the refresh ' +
         'is an eventual read',
       usage: { 'dynamodb.readUnits': (million / 2 / 100) * refreshesIn100 },
-      why: `nothing over the network has a bound of 20 ms; a cache has, and asks for ${refreshesIn100} answers in 100 where a process is asked for an item every 4 s, and 10 s are fresh`,
+      why: `nothing over the network has a bound of 20 ms; a cache has, and asks for ${refreshesIn100} answers in 100 where a process is asked for an item every 4 s, and ${freshSeconds} s ${freshSeconds === 1 ? 'is' : 'are'} fresh`,
     }),
 } as const;
 
@@ -123,14 +126,13 @@ export function choose(answers: Answers): Choice {
     return {
       consistency: 'eventual',
       reason: `an answer may be a ${answers.stale} old, and no write depends on it`,
-      read: quick ? reads.cached() : reads.eventual(),
+      read: quick ? reads.cached(caching[answers.stale === 'second' ? 'second' : 'minute']) : reads.eventual(),
       write: hot ? writes.buffered() : writes.plain(),
-      cautions:
-        hot && answers.stale === 'second'
-          ? [
-              'a queue shows writes after its batching window, and minutes later after crashes: a second is not promised',
-            ]
-          : [],
+      cautions: hot
+        ? [
+            `a queue shows writes after its batching window, and minutes later after crashes: a ${answers.stale} is not promised`,
+          ]
+        : [],
     };
   }
   const money = answers.money === 'yes';
