@@ -122,22 +122,57 @@ export function sameEntry(a: Entry, b: Entry): boolean {
   return JSON.stringify(plainEntry(a)) === JSON.stringify(plainEntry(b));
 }
 
+/** What a page of a listing says of the slots behind one. */
+export interface SlotPage {
+  /** In their order. Some, unless there are none. */
+  readonly slots: readonly number[];
+  /** Whether no others come behind these. */
+  readonly isLast: boolean;
+}
+
 /**
- * The last slot that exists, given that slots up to `known` do: by doubling and then halving the distance, so that a
- * writer that knows nothing finds the end of a million slots with forty questions. 0 when there is none.
+ * So many slots in a row may have been taken away, by whom nothing stops: what is behind them is still found. What
+ * somebody planted farther ahead is nothing that the chain came to.
  */
-export async function findHead(known: number, exists: (slot: number) => Promise<boolean>): Promise<number> {
-  let there = known;
+export const holeMax = 1_000;
+
+/**
+ * The last slot of the chain, of which `known` was one: by doubling and then halving the distance, so that a writer that
+ * knows nothing finds the end of a million slots with some forty pages, and one that knows almost all with one.
+ *
+ * @param pageAfter lists slots behind one
+ * @returns 0 when there is none
+ */
+export async function findHead(known: number, pageAfter: (slot: number) => Promise<SlotPage>): Promise<number> {
+  let head = known;
+  // Nothing of the chain is at this slot or behind it.
+  let end = Infinity;
   let step = 1;
-  while (await exists(there + step)) {
-    there += step;
-    step *= 2;
+  for (let after = known; head + 1 < end;) {
+    const { slots, isLast } = await pageAfter(after);
+    const last = reachedFrom(after, slots);
+    if (last === after) {
+      end = after + 1;
+    } else {
+      head = Math.max(head, last);
+      if (isLast || last < slots.at(-1)!) return head;
+    }
+    if (end === Infinity) {
+      after = head + step;
+      step *= 2;
+    } else {
+      after = head + Math.floor((end - head - 1) / 2);
+    }
   }
-  let gone = there + step;
-  while (gone - there > 1) {
-    const middle = there + Math.floor((gone - there) / 2);
-    if (await exists(middle)) there = middle;
-    else gone = middle;
+  return head;
+}
+
+/** The last slot that no hole parts from the one before it. */
+function reachedFrom(after: number, slots: readonly number[]): number {
+  let last = after;
+  for (const slot of slots) {
+    if (slot - last > holeMax) break;
+    last = slot;
   }
-  return there;
+  return last;
 }

@@ -269,7 +269,7 @@ export async function append(
     return seen;
   };
   for (let race = 1; race <= archiving.racesMax; race += 1) {
-    const head = await findHead(Math.max(0, ...slots.keys()), archive.exists);
+    const head = await findHead(Math.max(0, ...slots.keys()), archive.pageAfter);
     const seen: SeenSlot[] = [];
     for (let slot = head; slot > Math.max(0, head - archiving.lookBackSlotsMax); slot -= 1) {
       const one = await look(slot);

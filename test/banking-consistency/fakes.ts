@@ -11,7 +11,7 @@ import {
 } from '../../lambdas/banking-consistency/domain.ts';
 import type { Accounts, Archive, Ledger } from '../../lambdas/banking-consistency/steps.ts';
 import type { Entry } from '../../engines/ledger/chain.ts';
-import { slotKey } from '../../engines/ledger/chain.ts';
+import { slotKey, slotOf } from '../../engines/ledger/chain.ts';
 
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -97,15 +97,17 @@ export function bank(accounts: readonly Account[], weather: Weather) {
 /** The bucket, in memory. */
 export function memoryArchive(weather: Weather): Archive & { readonly objects: ReadonlyMap<string, string> } {
   const objects = new Map<string, string>();
+  const numbers = () => [...objects.keys()].toSorted().map((key) => slotOf(key)!);
   return {
     objects,
     get: async (slot) => {
       await weather.before('get');
-      return objects.get(slotKey(slot))!;
+      return objects.get(slotKey(slot)) ?? '';
     },
-    exists: async (slot) => {
-      await weather.before('exists');
-      return objects.has(slotKey(slot));
+    pageAfter: async (after) => {
+      await weather.before('pageAfter');
+      const slots = numbers().filter((slot) => slot > after);
+      return { slots: slots.slice(0, 3), isLast: slots.length <= 3 };
     },
     create: async (slot, text) => {
       await weather.before('create');
@@ -115,8 +117,8 @@ export function memoryArchive(weather: Weather): Archive & { readonly objects: R
       return isFree;
     },
     async *slots(after = 0) {
-      for (let slot = after + 1; objects.has(slotKey(slot)); slot += 1)
-        yield await Promise.resolve({ slot, oldest: 'oldest', versions: 1 });
+      for (const slot of numbers())
+        if (slot > after) yield await Promise.resolve({ slot, oldest: 'oldest', versions: 1 });
     },
     read: async ({ slot }) => Promise.resolve(objects.get(slotKey(slot))!),
   };

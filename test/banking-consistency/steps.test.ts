@@ -263,6 +263,24 @@ describe('writers of the archive that race and die', () => {
       });
     }
   });
+
+  it('go on behind the last slot, whichever one before it is gone and however little they remember', async () => {
+    const slots = 40;
+    for (let gone = 1; gone < slots; gone += 1) {
+      const archive = memoryArchive(calm);
+      const objects = archive.objects as Map<string, string>;
+      const memory: ArchiveMemory = { slots: new Map() };
+      const effects = { archive, clock: () => 1, sha256 };
+      for (let index = 0; index < slots; index += 1) await append([changeOf(0, index)], 1000, { ...effects, memory });
+      objects.delete(slotKey(gone));
+      await append([changeOf(0, slots)], 1000, { ...effects, memory: { slots: new Map() } });
+      expect(objects.has(slotKey(gone)), `${gone}`).toBe(false);
+      expect(parseSlot(objects.get(slotKey(slots + 1))!)).toMatchObject({
+        previous: sha256(objects.get(slotKey(slots))!),
+        changes: [changeOf(0, slots)],
+      });
+    }
+  });
 });
 
 describe('an audit', () => {

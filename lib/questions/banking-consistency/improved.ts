@@ -139,7 +139,7 @@ export class BankingConsistencyImproved extends Stack {
       'Takes the next slot only if it is still free, and first leaves out what the last slots hold already: killed anywhere, or beside others, it archives every entry once.',
     );
     archive.allowObjects(archiver, ['s3:GetObject', 's3:PutObject'], 'chain/');
-    archive.allowList(archiver, ['s3:ListBucket']);
+    archive.allowList(archiver, ['s3:ListBucket', 's3:ListBucketVersions']);
     archiver.allow(
       ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
       entries.tableStreamArn!,
@@ -243,11 +243,11 @@ export class BankingConsistencyImproved extends Stack {
     uses(
       archive,
       {
-        's3.putRequests': slots + days,
-        's3.getRequests': 3 * slots,
+        's3.putRequests': 2 * slots + days,
+        's3.getRequests': load.shards.value * slots,
         's3.storageGbMonths': (stored * load.itemBytes.value) / 1e9,
       },
-      'A slot of each shard every ten seconds, looked for before it is written, twice, and read by the audit of its night.',
+      'A slot of each shard every ten seconds, after a listing of what came before it, which costs what a write does; read by the other shards’ writers and by the audit of its night.',
     );
     uses(archiver, { 'lambda.requests': slots, 'lambda.gbSeconds': slots * 2 * load.requestTime.value * 0.5 });
     uses(
