@@ -12,7 +12,8 @@ export class LastLine implements Reporter {
   // What a run that is stopped or crashes leaves standing.
   #counts: Counts = { passed: 0, failed: 1, skipped: 0 };
 
-  constructor() {
+  /** Not in the constructor: other tools load the configuration, and this object with it. */
+  onInit(): void {
     // Teardowns and other reporters may still print when the run ends; at exit nobody does.
     process.on('exit', () => writeSync(1, `${lastLine(this.#counts)}\n`));
   }

@@ -8,6 +8,7 @@ import { backoffMs } from '../../engines/retry/retry.ts';
 import { type Random, randomFrom } from '../../engines/simulation/random.ts';
 import {
   type Click,
+  clockSkewMaxMs,
   joined,
   portionsOf,
   races,
@@ -39,6 +40,8 @@ export interface CountingRun {
   readonly seconds: number;
   /** Of the batches, whose consumer is killed: every other one when all is counted. None when absent. */
   readonly crashShare?: number;
+  /** Of the clicks, whose clients' clocks are wrong, by anything that is let through. None when absent. */
+  readonly skewedShare?: number;
   /** Clicks gather so long before the consumers begin; not at all when absent. */
   readonly outageSeconds?: number;
   /** Of a counter; as deployed when absent. */
@@ -94,7 +97,9 @@ export function runCounting(run: CountingRun): CountingResult {
   const random = randomFrom(run.seed);
   const messages: Message[] = [];
   for (let atMs = exponential(random, 1000 / clicksPerSecond); atMs < seconds * 1000;) {
-    const id = clickId(random, Math.floor(1.8e12 + atMs));
+    const isSkewed = run.skewedShare !== undefined && random.share(run.skewedShare);
+    const offMs = isSkewed ? (2 * random.fraction() - 1) * clockSkewMaxMs : 0;
+    const id = clickId(random, Math.floor(1.8e12 + atMs + offMs));
     messages.push({ click: { page: `page-${random.below(pages)}`, id }, sentAtMs: atMs, receives: 0 });
     atMs += exponential(random, 1000 / clicksPerSecond);
   }
@@ -216,7 +221,12 @@ function countInBatches(
     const write = (portion: readonly Click[], seen: ReadonlyMap<string, Seen>, number: number, from: number): void => {
       const tally = tallyOf(portion, seen);
       const done = from + writeMs;
-      if (tally.segments.length === 0) return next(from);
+      const isOver = (now: number): void => {
+        // Those of full windows come again, for as long as their queue lets them.
+        left.push(...tally.full.map((click) => byClick.get(click)!));
+        next(now);
+      };
+      if (tally.segments.length === 0) return isOver(from);
       const written = itemsOf(tally, shard);
       outcome.writeUnits += written.reduce((sum, { units }) => sum + units, 0);
       const moved = tally.segments.some((segment) => (windows.get(segment.window)?.segments ?? 0) !== segment.number);
@@ -244,8 +254,9 @@ function countInBatches(
           windows.set(window, { marks: joined([before.marks, marks]), segments: before.segments + 1 });
         }
         for (const clicks of tally.added.values()) outcome.added += clicks;
-        for (const click of portion) byClick.get(click)!.countedAtMs ??= done;
-        next(done);
+        const full = new Set(tally.full);
+        for (const click of portion) if (!full.has(click)) byClick.get(click)!.countedAtMs ??= done;
+        isOver(done);
       });
     };
     const startMs = now + ownMs + ownMsPerClick * batch.length;

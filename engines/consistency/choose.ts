@@ -128,11 +128,16 @@ export function choose(answers: Answers): Choice {
       reason: `an answer may be a ${answers.stale} old, and no write depends on it`,
       read: quick ? reads.cached(caching[answers.stale === 'second' ? 'second' : 'minute']) : reads.eventual(),
       write: hot ? writes.buffered() : writes.plain(),
-      cautions: hot
-        ? [
-            `a queue shows writes after its batching window, and minutes later after crashes: a ${answers.stale} is not promised`,
-          ]
-        : [],
+      cautions: [
+        ...(quick && answers.stale === 'second'
+          ? ['a refresh may arrive later than a second: then the answer is the declared fallback, not an older one']
+          : []),
+        ...(hot
+          ? [
+              `a queue shows writes after its batching window, and minutes later after crashes: a ${answers.stale} is not promised`,
+            ]
+          : []),
+      ],
     };
   }
   const money = answers.money === 'yes';

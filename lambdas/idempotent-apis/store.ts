@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { type Patience, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
-import { bounded } from '../kit/clients.ts';
+import { bounded, NoAnswer } from '../kit/clients.ts';
 import type { Reply } from '../kit/http.ts';
 import { patience } from '../kit/patience.ts';
 import type { Charge, DoneKey, KeyRecord, NetworkAnswer, NetworkRequest, RunningKey } from './domain.ts';
@@ -302,13 +302,13 @@ const askedOnce = { ...bounded, maxAttempts: 1 };
 /** The card network, as its clients see it. */
 export function network(functionName: string, lambda = new LambdaClient(askedOnce)) {
   return {
-    /** @throws {Error} when it is not known what the network did: ask again, with the same key and a higher token. */
+    /** @throws {NoAnswer} when it is not known what the network did, or what the SDK throws: ask again, with the same key and a higher token. */
     async ask(request: NetworkRequest): Promise<NetworkAnswer> {
       const { FunctionError, Payload } = await lambda.send(
         new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(request) }),
       );
       const text = Payload?.transformToString() ?? '';
-      if (FunctionError !== undefined) throw new Error(`the card network failed: ${text.slice(0, 200)}`);
+      if (FunctionError !== undefined) throw new NoAnswer(`the card network failed: ${text.slice(0, 200)}`);
       return JSON.parse(text) as NetworkAnswer;
     },
   };

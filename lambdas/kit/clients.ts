@@ -11,3 +11,8 @@ export const bounded = {
     socketTimeout: 10_000,
   },
 } as const;
+
+/** A service did not say what it did, such as a function that died: to be asked again, as one that is away. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}

@@ -8,6 +8,7 @@ import type {
 } from 'aws-lambda';
 import { parse as parseJson } from 'secure-json-parse';
 import type { z } from 'zod';
+import { NoAnswer } from './clients.ts';
 import { logger, run } from './run.ts';
 
 /** A request to an HTTP API, as a handler reads it. */
@@ -130,7 +131,7 @@ const errorsMax = 10;
 
 /**
  * The middleware under every handler of an HTTP API: `export const handler = api(charge({ … }))`. What is thrown
- * becomes a problem document: a Problem its own, an AWS service that was throttled or away after all retries a 503 with
+ * becomes a problem document: a Problem its own, a service that was throttled or away after all retries a 503 with
  * Retry-After, anything else a 500 that says nothing of the inside.
  */
 export function api(
@@ -149,7 +150,7 @@ function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const cause = (error instanceof Error ? error : new Error(String(error))) as Error & { readonly cause?: Error };
   logger.error('handler failed', cause);
-  return isThrottlingError(cause) || isTransientError(cause) || isServerError(cause)
+  return cause instanceof NoAnswer || isThrottlingError(cause) || isTransientError(cause) || isServerError(cause)
     ? new Problem(503, 'a service that this needs does not answer: try again', { headers: { 'retry-after': '1' } })
     : new Problem(500, 'the request failed, which is not its fault: try again or report the time of it');
 }

@@ -21,7 +21,8 @@ import { faultControl } from '../../tools/prove/faults.ts';
 import { httpClient } from '../../tools/prove/http.ts';
 import type { Operation } from '../engines/history/bank.ts';
 import { buildPorcupine, whyNoPorcupine } from '../engines/history/porcupine.ts';
-import { edit, proofSeed } from '../tools/prove/proof-tests.ts';
+import { proofSeed } from '../tools/prove/proof-tests.ts';
+import { type Edits, oneAfterTheOther } from './edits.ts';
 
 const aws = inject('aws');
 const missing = await whyNoPorcupine();
@@ -46,15 +47,7 @@ const banks = [
     bank: 'a bank that looks at one balance after the other',
     verdict: 'Illegal',
     size: few,
-    edits: edit(
-      'lambdas/banking-consistency/steps.ts',
-      'async () => accounts.snapshot(parts)',
-      `async () => {
-         const balances: Balance[] = [];
-         for (const part of parts) balances.push(...(await accounts.anyBalances([part])));
-         return balances;
-       }`,
-    ),
+    edits: oneAfterTheOther,
   },
 ] as const;
 
@@ -86,7 +79,7 @@ interface Run {
   readonly operations: readonly Operation[];
 }
 
-async function runDeployed({ transfers, looks }: Size, edits: ReturnType<typeof edit>): Promise<Run> {
+async function runDeployed({ transfers, looks }: Size, edits: Edits): Promise<Run> {
   const bundles = await buildBundles({ slugs: ['banking-consistency'], instrumented: true, edits });
   const run = `porcupine-${Object.keys(edits).length}`;
   const variants = ['improved'];

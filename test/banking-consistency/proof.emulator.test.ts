@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { proof } from '../../lib/questions/banking-consistency/proof.ts';
 import { question } from '../../lib/questions/banking-consistency/question.ts';
 import { edit, firedText, type ProofTests, testProof } from '../tools/prove/proof-tests.ts';
+import { oneAfterTheOther } from './edits.ts';
 
 const overspent = 'spent beyond what an account had';
 const sums = 'balances that are not the sum of their entries';
@@ -37,15 +38,7 @@ const deployments: ProofTests['deployments'] = {
     {
       properties: [histories],
       without: 'reading the balances together',
-      edits: edit(
-        `${lambdas}/steps.ts`,
-        'async () => accounts.snapshot(parts)',
-        `async () => {
-           const balances: Balance[] = [];
-           for (const part of parts) balances.push(...(await accounts.anyBalances([part])));
-           return balances;
-         }`,
-      ),
+      edits: oneAfterTheOther,
     },
     {
       properties: [hot],

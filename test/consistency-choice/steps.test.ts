@@ -75,7 +75,8 @@ const clicks = fc.oneof(few, many);
 const troubles = fc.array(fc.constantFrom('nothing', 'race', 'fail before', 'fail after'), { maxLength: 6 });
 
 describe('counting a batch of clicks', () => {
-  test.prop([clicks, troubles, fc.nat({ max: 3 })])(
+  // Hundreds of clicks shrink for minutes: what is found by then is told before the test's own time is up.
+  test.prop([clicks, troubles, fc.nat({ max: 3 })], { interruptAfterTimeLimit: 40_000, markInterruptAsFailure: true })(
     'counts each click once in the end, whatever fails on the way and however often it is delivered',
     async (list, trouble, more) => {
       const left = [...trouble];

@@ -20,7 +20,7 @@ import {
   rememberS,
 } from '../../lambdas/idempotent-apis/domain.ts';
 import { charges, ledger, network, payments, separateWrites } from '../../lambdas/idempotent-apis/store.ts';
-import { bounded } from '../../lambdas/kit/clients.ts';
+import { bounded, NoAnswer } from '../../lambdas/kit/clients.ts';
 import { byCard, type CrashPoint, invoice, mortal, newId, processOf, type Stores, textOf } from './fakes.ts';
 import { raceForLease } from './lease.ts';
 
@@ -294,7 +294,9 @@ describe('the network’s books', () => {
       return network('network', lambda).ask({ action: 'refund', orderId: 'o' });
     };
     expect(await answering({ outcome: 'refunded' })).toEqual({ outcome: 'refunded' });
-    await expect(answering({ errorMessage: 'killed' }, 'Unhandled')).rejects.toThrow('the card network failed');
+    const killed = answering({ errorMessage: 'killed' }, 'Unhandled');
+    await expect(killed).rejects.toBeInstanceOf(NoAnswer);
+    await expect(killed).rejects.toThrow('the card network failed');
   });
 });
 

@@ -57,7 +57,8 @@ export const question = {
         'counts once. What it costs is time: a count shows a click twenty seconds later, minutes after crashes. And ' +
         'batches must be large: one writes at least a counter for each of its pages, so that a twentieth of a unit a ' +
         'click holds for the pages of this load, not for a thousand of them, and for clocks that are right: a click of ' +
-        'another time is a window more to be marked. A click that fails five times is a dead letter, in no count ' +
+        'another time is a window more to be marked (0.04 units a click where one clock in two hundred is wrong, 0.05 at ' +
+        'one in a hundred, 0.09 at one in twenty). A click that fails five times is a dead letter, in no count ' +
         'until somebody redrives it, and counts once then too: marks outlive the queues.',
       properties: [
         'clicks that the count misses or has too often, after duplicates and crashes',

@@ -37,6 +37,25 @@ describe('the model of the counter', () => {
     expect(runCounting({ ...load, ...change, seed: 1 }).writeUnitsOfAClick).toBeGreaterThan(0.1);
   });
 
+  it.each([
+    [0.005, 0.035, 0.05],
+    [0.01, 0.05, 0.06],
+    [0.05, 0.08, 0.1],
+  ])('writes more when clocks are wrong, on %d of the clicks %d to %d units', (skewedShare, least, most) => {
+    const { writeUnitsOfAClick, wrong } = runCounting({ ...load, skewedShare, seed: 1 });
+    expect(writeUnitsOfAClick).toBeGreaterThan(least);
+    expect(writeUnitsOfAClick).toBeLessThan(most);
+    expect(wrong).toBe(0);
+  });
+
+  it('leaves what a full window has no room for to become dead letters, and counts none of it', () => {
+    const flood = { buffering: { ...buffering, batchSize: 10_000 }, clicksPerSecond: 60_000, pages: 1, seconds: 4 };
+    const { wrong, deadShare, lateShare } = runCounting({ ...flood, seed: 1 });
+    expect(wrong).toBe(0);
+    expect(deadShare).toBeGreaterThan(0.05);
+    expect(lateShare).toBe(deadShare);
+  });
+
   it('refuses half of the peak when each click is written at once', () => {
     const { lateShare, writeUnitsOfAClick, delayMaxMs, wrong } = runCounting({
       ...peak,

@@ -28,6 +28,9 @@ describe('the choice', () => {
     expect(write.setting.includes('SQS')).toBe(!strong && answers.hot === 'yes');
     expect(read.setting.includes('cache')).toBe(!strong && answers.deadline === '20ms');
     expect(cautions.some((caution) => caution.includes('20 ms'))).toBe(strong && answers.deadline === '20ms');
+    expect(cautions.some((caution) => caution.includes('declared fallback'))).toBe(
+      !strong && answers.deadline === '20ms' && answers.stale === 'second',
+    );
     expect(cautions.some((caution) => caution.includes('1,000 write units'))).toBe(strong && answers.hot === 'yes');
     expect(cautions.some((caution) => caution.includes('batching window'))).toBe(!strong && answers.hot === 'yes');
     for (const text of [reason, read.why, write.why, ...cautions]) expect(text).toMatch(/^[a-z].{20,}[^.]$/);

@@ -12,6 +12,7 @@ import {
   Problem,
   type Reply,
 } from '../../../lambdas/kit/http.ts';
+import { NoAnswer } from '../../../lambdas/kit/clients.ts';
 import { logger } from '../../../lambdas/kit/run.ts';
 
 const book = z.strictObject({ title: z.string().max(20), pages: z.int().min(1) });
@@ -170,6 +171,7 @@ describe('a handler of an HTTP API', () => {
     [named('ThrottlingException', { $metadata: {} }), 503],
     [named('TimeoutError', { $metadata: {} }), 503],
     [named('InternalServerError', { $metadata: { httpStatusCode: 500 }, $fault: 'server' }), 503],
+    [new NoAnswer('secret of the inside'), 503],
     [named('AccessDeniedException', { $metadata: { httpStatusCode: 400 }, $fault: 'client' }), 500],
     [new TypeError('secret of the inside'), 500],
     ['secret of the inside', 500],

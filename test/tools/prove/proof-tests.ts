@@ -79,18 +79,10 @@ export function testProof(tests: ProofTests): void {
   }));
 
   describe.each(wholes)(`the proof of ${question.slug} (seed $seed, scale ${scale})`, ({ proved }) => {
-    let result: ProofResult;
-    beforeAll(async () => {
-      result = await proved();
-    }, proofTimeoutMs);
-
-    it.each(names)('%s', (name) => {
-      const { measured, bars, pass } = propertyOf(result, name);
-      expect(pass, `measured ${JSON.stringify(measured)}, bars ${JSON.stringify(bars)}`).toBe(true);
-    });
+    const result = holds(names, proved);
 
     it('grants nothing that the workload leaves unused, but for a reason', () => {
-      const unexplained = Object.entries(result.unused).flatMap(([variant, functions]) =>
+      const unexplained = Object.entries(result().unused).flatMap(([variant, functions]) =>
         functions.flatMap(({ function: name, actions }) =>
           actions.flatMap(({ action, resource = '*', reason }) =>
             reason === undefined ? [`${variant}: ${name} ${action} ${resource}`] : [],
@@ -100,21 +92,13 @@ export function testProof(tests: ProofTests): void {
       expect(unexplained, 'take the grant away, or say in `unusedGrants` of proof.ts why it is there').toEqual([]);
     });
 
-    more(() => result);
+    more(result);
   });
 
   describe.each(disturbed)(`the proof of ${question.slug} under $faults (seed $seed, scale ${scale})`, ({ proved }) => {
-    let result: ProofResult;
-    beforeAll(async () => {
-      result = await proved();
-    }, proofTimeoutMs);
+    const result = holds(names, proved);
 
-    it.each(names)('%s', (name) => {
-      const { measured, bars, pass } = propertyOf(result, name);
-      expect(pass, `measured ${JSON.stringify(measured)}, bars ${JSON.stringify(bars)}`).toBe(true);
-    });
-
-    it('comes to its end', () => expect(result.stopped?.['improved']).toBeUndefined());
+    it('comes to its end', () => expect(result().stopped?.['improved']).toBeUndefined());
   });
 
   describe.each(ablated)('without $without', ({ ablations, proved }) => {
@@ -185,6 +169,20 @@ export function setVariable(name: string, value: string, handler?: string): NonN
 }
 
 const proofTimeoutMs = 3_000_000;
+
+/** Proves, and has a test for each property. */
+function holds(names: readonly string[], proved: () => Promise<ProofResult>): () => ProofResult {
+  let result: ProofResult;
+  beforeAll(async () => {
+    result = await proved();
+  }, proofTimeoutMs);
+
+  it.each(names)('%s', (name) => {
+    const { measured, bars, pass } = propertyOf(result, name);
+    expect(pass, `measured ${JSON.stringify(measured)}, bars ${JSON.stringify(bars)}`).toBe(true);
+  });
+  return () => result;
+}
 
 /** What a proof says as it goes, but for its counting. */
 function say(text: string): void {
