@@ -54,6 +54,7 @@ const properties: readonly Property[] = [
     unit: 'write units',
     points: [2],
     tier: 'emulator',
+    changedByFaults: 'a transaction whose reply was lost is written once more',
     naive: { atLeast: 1 },
     improved: { atMost: 0.05 },
   },
