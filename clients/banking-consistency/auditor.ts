@@ -81,12 +81,13 @@ export function auditor({ aws, outputs }: Console) {
   const read = new Map<string, Slot | undefined>();
 
   async function readVersion({ slot, versionId }: Version): Promise<Slot | undefined> {
-    if (!read.has(versionId)) {
+    const name = `${slot} ${versionId}`;
+    if (!read.has(name)) {
       const place = { Bucket: bucket, Key: slotKey(slot), VersionId: versionId };
       const { Body } = await s3.send(new GetObjectCommand(place));
-      read.set(versionId, parseSlot(await Body!.transformToString()));
+      read.set(name, parseSlot(await Body!.transformToString()));
     }
-    return read.get(versionId);
+    return read.get(name);
   }
 
   /** Every slot that can be read, in whatever version. */

@@ -44,9 +44,11 @@ export const genesis = '0'.repeat(64);
 
 export const slotPrefix = 'chain/';
 const slotDigits = 12;
+const slotMax = 10 ** slotDigits - 1;
 
-/** Keys sort as their numbers do. */
+/** Keys sort as their numbers do. @throws {RangeError} for a slot that no audit would read. */
 export function slotKey(slot: number): string {
+  if (slot > slotMax) throw new RangeError(`slot ${slot} is over ${slotMax}: the chain has no number left`);
   return `${slotPrefix}${String(slot).padStart(slotDigits, '0')}.json`;
 }
 
@@ -122,57 +124,26 @@ export function sameEntry(a: Entry, b: Entry): boolean {
   return JSON.stringify(plainEntry(a)) === JSON.stringify(plainEntry(b));
 }
 
-/** What a page of a listing says of the slots behind one. */
-export interface SlotPage {
-  /** In their order. Some, unless there are none. */
-  readonly slots: readonly number[];
-  /** Whether no others come behind these. */
-  readonly isLast: boolean;
-}
+/** Slots that are asked for at the same time, at most. */
+const askedAtOnceMax = 32;
 
 /**
- * So many slots in a row may have been taken away, by whom nothing stops: what is behind them is still found. What
- * somebody planted farther ahead is nothing that the chain came to.
- */
-export const holeMax = 1_000;
-
-/**
- * The last slot of the chain, of which `known` was one: by doubling and then halving the distance, so that a writer that
- * knows nothing finds the end of a million slots with some forty pages, and one that knows almost all with one.
+ * The last slot before the first that is free, from one on that is known to be of the chain. It is asked for slot by slot:
+ * whoever jumps ahead ends up wherever somebody has taken a slot away, or planted one.
  *
- * @param pageAfter lists slots behind one
- * @returns 0 when there is none
+ * @param passed is told how far it came, now and then
  */
-export async function findHead(known: number, pageAfter: (slot: number) => Promise<SlotPage>): Promise<number> {
+export async function findHead(
+  known: number,
+  exists: (slot: number) => Promise<boolean>,
+  passed: (slot: number) => Promise<void>,
+): Promise<number> {
   let head = known;
-  // Nothing of the chain is at this slot or behind it.
-  let end = Infinity;
-  let step = 1;
-  for (let after = known; head + 1 < end;) {
-    const { slots, isLast } = await pageAfter(after);
-    const last = reachedFrom(after, slots);
-    if (last === after) {
-      end = after + 1;
-    } else {
-      head = Math.max(head, last);
-      if (isLast || last < slots.at(-1)!) return head;
-    }
-    if (end === Infinity) {
-      after = head + step;
-      step *= 2;
-    } else {
-      after = head + Math.floor((end - head - 1) / 2);
-    }
+  for (let width = 1; ; width = Math.min(2 * width, askedAtOnceMax)) {
+    const taken = await Promise.all(Array.from({ length: width }, async (_, index) => exists(head + 1 + index)));
+    const free = taken.indexOf(false);
+    if (free !== -1) return head + free;
+    head += width;
+    if (width === askedAtOnceMax) await passed(head);
   }
-  return head;
-}
-
-/** The last slot that no hole parts from the one before it. */
-function reachedFrom(after: number, slots: readonly number[]): number {
-  let last = after;
-  for (const slot of slots) {
-    if (slot - last > holeMax) break;
-    last = slot;
-  }
-  return last;
 }

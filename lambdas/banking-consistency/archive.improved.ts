@@ -6,11 +6,12 @@ import { run } from '../kit/run.ts';
 import { archiveVariables } from './env.ts';
 import { parseStreamRecord } from './input.ts';
 import { append } from './steps.ts';
-import { archive } from './store.ts';
+import { archive, heads } from './store.ts';
 
 const env = readEnv(archiveVariables);
 const effects = {
   archive: archive(env.archiveBucket),
+  heads: heads(env.headsTable),
   memory: { slots: new Map() },
   clock: systemClock,
   sha256: (text: string) => createHash('sha256').update(text).digest('hex'),

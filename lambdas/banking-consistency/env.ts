@@ -10,7 +10,7 @@ export const accountsVariables = { accountsTable: 'ACCOUNTS_TABLE' } as const;
 
 export const listVariables = { accountsTable: 'ACCOUNTS_TABLE', entriesTable: 'ENTRIES_TABLE' } as const;
 
-export const archiveVariables = { archiveBucket: 'ARCHIVE_BUCKET' } as const;
+export const archiveVariables = { archiveBucket: 'ARCHIVE_BUCKET', headsTable: 'HEADS_TABLE' } as const;
 
 export const auditVariables = {
   accountsTable: 'ACCOUNTS_TABLE',

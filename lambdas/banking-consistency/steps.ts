@@ -36,13 +36,14 @@ import {
   type TransferRequest,
   viewOf,
 } from './domain.ts';
-import type { accounts, archive, entries, ledger, plainLedger, SlotPlace } from './store.ts';
+import type { accounts, archive, entries, heads, ledger, plainLedger, SlotPlace } from './store.ts';
 
 export type Accounts = ReturnType<typeof accounts>;
 export type Ledger = ReturnType<typeof ledger>;
 export type PlainLedger = ReturnType<typeof plainLedger>;
 export type Entries = ReturnType<typeof entries>;
 export type Archive = ReturnType<typeof archive>;
+export type Heads = ReturnType<typeof heads>;
 
 export async function open(
   account: Account,
@@ -250,17 +251,25 @@ export interface ArchiveMemory {
  * Appends changes to the archive, each once. The stream hands over a batch until the handler has returned, and the next
  * time with other bounds perhaps; other shards' batches are written at the same time. So a writer looks at the end of
  * the chain, leaves out what slots there hold already, and takes the next slot if it is still free; if not, it looks at
- * what stands there, which may be its own.
+ * what stands there, which may be its own. Before it returns, the chain's head is known to be there: one that starts
+ * anew never looks for it among slots that somebody may have taken away.
  */
 export async function append(
   changes: readonly ArchivedChange[],
   oldestChangeMs: number,
   {
     archive,
+    heads,
     memory,
     clock,
     sha256,
-  }: { readonly archive: Archive; readonly memory: ArchiveMemory; readonly clock: Clock; readonly sha256: Sha256 },
+  }: {
+    readonly archive: Pick<Archive, 'get' | 'exists' | 'create'>;
+    readonly heads: Heads;
+    readonly memory: ArchiveMemory;
+    readonly clock: Clock;
+    readonly sha256: Sha256;
+  },
 ): Promise<void> {
   const { slots } = memory;
   const look = async (slot: number): Promise<SeenSlot> => {
@@ -269,7 +278,8 @@ export async function append(
     return seen;
   };
   for (let race = 1; race <= archiving.racesMax; race += 1) {
-    const head = await findHead(Math.max(0, ...slots.keys()), archive.pageAfter);
+    const known = await heads.get();
+    const head = await findHead(Math.max(known, ...slots.keys()), archive.exists, heads.advance);
     const seen: SeenSlot[] = [];
     for (let slot = head; slot > Math.max(0, head - archiving.lookBackSlotsMax); slot -= 1) {
       const one = await look(slot);
@@ -278,10 +288,14 @@ export async function append(
     }
     for (const slot of slots.keys()) if (slot <= head - archiving.lookBackSlotsMax) slots.delete(slot);
     const next = nextSlot({ slot: head, hash: seen[0]?.hash ?? genesis }, changes, seen, clock());
-    if (next === undefined) return;
+    if (next === undefined) {
+      if (head > known) await heads.advance(head);
+      return;
+    }
     const text = slotText(next);
     if (await archive.create(next.slot, text)) {
       slots.set(next.slot, seenSlot(text, sha256));
+      await heads.advance(next.slot);
       return;
     }
   }

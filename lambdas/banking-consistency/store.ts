@@ -8,10 +8,11 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import {
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectVersionsCommand,
-  type ListObjectVersionsCommandInput,
   type ListObjectVersionsCommandOutput,
   NoSuchKey,
+  NotFound,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
@@ -37,7 +38,6 @@ import {
   type Entry,
   slotKey,
   slotOf,
-  type SlotPage,
   slotPrefix,
 } from '../../engines/ledger/chain.ts';
 import { persist, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
@@ -365,28 +365,21 @@ export interface SlotPlace {
   readonly versions: number;
 }
 
-/** Enough for what other shards' writers do in the meantime, and little to read of what somebody looks for the end in. */
-const headPageKeys = 100;
-
 /** The archive: slots that are written once, in a bucket that keeps them. */
 export function archive(bucket: string, s3 = new S3Client(bounded)) {
   return {
     /** The text of a slot; empty when somebody has taken it away. */
     get: async (slot: number): Promise<string> => textOf(s3, bucket, slotKey(slot)),
 
-    /** Also those that a delete marker hides: what is written there would be a version that no audit reads. */
-    async pageAfter(slot: number): Promise<SlotPage> {
-      const slots = new Set<number>();
-      // What fails here fails a batch, which the stream hands over again.
-      const list = async (input: ListObjectVersionsCommandInput) => s3.send(new ListObjectVersionsCommand(input));
-      const pages = versionPages(list, { Bucket: bucket, Prefix: slotPrefix, MaxKeys: headPageKeys }, slotKey(slot));
-      for await (const { versions, isLast } of pages) {
-        for (const { key } of versions) slots.add(slotOf(key) ?? slot);
-        slots.delete(slot);
-        // A page may hold but other keys that somebody has put there.
-        if (slots.size > 0) return { slots: [...slots], isLast };
+    /** Also where a delete marker hides it: what is written there would be a version that no audit reads. */
+    async exists(slot: number): Promise<boolean> {
+      try {
+        await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: slotKey(slot) }));
+        return true;
+      } catch (error) {
+        if (error instanceof NotFound) return error.$response?.headers['x-amz-delete-marker'] === 'true';
+        throw error;
       }
-      return { slots: [], isLast: true };
     },
 
     /** Writes the slot; false when there is one. One's own whose reply was lost is one too. */
@@ -405,6 +398,35 @@ export function archive(bucket: string, s3 = new S3Client(bounded)) {
       if (oldest === undefined) return '';
       // The SDK tries a request again, and not a body that breaks off while it is read.
       return persist(reading, patience, async () => textOf(s3, bucket, slotKey(slot), oldest));
+    },
+  };
+}
+
+/** Where the archive's chain ends: what a writer that starts anew goes on from. */
+export function heads(table: string, dynamo = client) {
+  const Key = { chain: 'ledger' };
+  return {
+    /** A slot that is written; those that come behind it are few. 0 before the first. */
+    async get(): Promise<number> {
+      const { Item } = await dynamo.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }));
+      return (Item?.['slot'] as number | undefined) ?? 0;
+    },
+
+    /** Moves on to that slot, never back: writers that race tell of theirs in any order. */
+    async advance(slot: number): Promise<void> {
+      try {
+        await dynamo.send(
+          new UpdateCommand({
+            TableName: table,
+            Key,
+            UpdateExpression: 'SET slot = :slot',
+            ConditionExpression: 'attribute_not_exists(slot) OR slot < :slot',
+            ExpressionAttributeValues: { ':slot': slot },
+          }),
+        );
+      } catch (error) {
+        if (!(error instanceof ConditionalCheckFailedException)) throw error;
+      }
     },
   };
 }
@@ -510,39 +532,22 @@ async function* versionsIn(
   bucket: string,
   prefix: string,
   after?: string,
-): AsyncGenerator<ObjectVersion> {
-  const list = async (input: ListObjectVersionsCommandInput) =>
-    persist(reading, patience, async () => s3.send(new ListObjectVersionsCommand(input)));
-  for await (const { versions } of versionPages(list, { Bucket: bucket, Prefix: prefix }, after)) yield* versions;
-}
-
-interface ObjectVersion {
-  readonly key: string;
-  readonly versionId: string | undefined;
-}
-
-async function* versionPages(
-  list: (input: ListObjectVersionsCommandInput) => Promise<ListObjectVersionsCommandOutput>,
-  place: ListObjectVersionsCommandInput,
-  after?: string,
-): AsyncGenerator<{ readonly versions: readonly ObjectVersion[]; readonly isLast: boolean }> {
+): AsyncGenerator<{ readonly key: string; readonly versionId: string | undefined }> {
   let marker: { KeyMarker?: string; VersionIdMarker?: string } | undefined =
     after === undefined ? {} : { KeyMarker: after };
   while (marker !== undefined) {
-    const page: ListObjectVersionsCommandOutput = await list({ ...place, ...marker });
+    const request = new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...marker });
+    const page: ListObjectVersionsCommandOutput = await persist(reading, patience, async () => s3.send(request));
     const all = [
       ...(page.Versions ?? []).map(({ Key, VersionId }) => ({ key: Key!, versionId: VersionId })),
       ...(page.DeleteMarkers ?? []).map(({ Key }) => ({ key: Key!, versionId: undefined })),
     ];
+    // Both lists are in order; a stable sort leaves the versions of a key as they are.
+    yield* all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
     marker =
       page.IsTruncated === true
         ? { KeyMarker: page.NextKeyMarker!, VersionIdMarker: page.NextVersionIdMarker! }
         : undefined;
-    yield {
-      // Both lists are in order; a stable sort leaves the versions of a key as they are.
-      versions: all.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)),
-      isLast: marker === undefined,
-    };
   }
 }
 

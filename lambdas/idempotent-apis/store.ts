@@ -308,7 +308,8 @@ export function network(functionName: string, lambda = new LambdaClient(askedOnc
         new InvokeCommand({ FunctionName: functionName, Payload: JSON.stringify(request) }),
       );
       const text = Payload?.transformToString() ?? '';
-      if (FunctionError !== undefined) throw new NoAnswer(`the card network failed: ${text.slice(0, 200)}`);
+      if (FunctionError !== undefined || text === '')
+        throw new NoAnswer(`the card network failed: ${text.slice(0, 200)}`);
       return JSON.parse(text) as NetworkAnswer;
     },
   };

@@ -9,7 +9,7 @@ import {
   partsOf,
   type TransferRecord,
 } from '../../lambdas/banking-consistency/domain.ts';
-import type { Accounts, Archive, Ledger } from '../../lambdas/banking-consistency/steps.ts';
+import type { Accounts, Archive, Heads, Ledger } from '../../lambdas/banking-consistency/steps.ts';
 import type { Entry } from '../../engines/ledger/chain.ts';
 import { slotKey, slotOf } from '../../engines/ledger/chain.ts';
 
@@ -104,10 +104,9 @@ export function memoryArchive(weather: Weather): Archive & { readonly objects: R
       await weather.before('get');
       return objects.get(slotKey(slot)) ?? '';
     },
-    pageAfter: async (after) => {
-      await weather.before('pageAfter');
-      const slots = numbers().filter((slot) => slot > after);
-      return { slots: slots.slice(0, 3), isLast: slots.length <= 3 };
+    exists: async (slot) => {
+      await weather.before('exists');
+      return objects.has(slotKey(slot));
     },
     create: async (slot, text) => {
       await weather.before('create');
@@ -121,5 +120,21 @@ export function memoryArchive(weather: Weather): Archive & { readonly objects: R
         if (slot > after) yield await Promise.resolve({ slot, oldest: 'oldest', versions: 1 });
     },
     read: async ({ slot }) => Promise.resolve(objects.get(slotKey(slot))!),
+  };
+}
+
+/** Where the chain ends, in memory. */
+export function memoryHeads(weather: Weather): Heads {
+  let head = 0;
+  return {
+    get: async () => {
+      await weather.before('head');
+      return head;
+    },
+    advance: async (slot) => {
+      await weather.before('advance');
+      head = Math.max(head, slot);
+      await weather.after('advance');
+    },
   };
 }

@@ -19,7 +19,7 @@ import {
   reversible,
   transfer,
 } from '../../lambdas/banking-consistency/steps.ts';
-import { bank, impatient, Crash, memoryArchive, sha256, stormy } from './fakes.ts';
+import { bank, impatient, Crash, memoryArchive, memoryHeads, sha256, stormy } from './fakes.ts';
 
 const account = (accountId: string, more: Partial<Account> = {}): Account => ({
   accountId,
@@ -203,7 +203,8 @@ describe('writers of the archive that race and die', () => {
   test.prop([fc.nat(), fc.integer({ min: 1, max: 4 })], { numRuns: 200 })(
     'append every change once, in the order of its shard, to one chain that holds',
     async (seed, shards) => {
-      const archive = memoryArchive(stormy(seed, 0.04));
+      const weather = stormy(seed, 0.04);
+      const [archive, heads] = [memoryArchive(weather), memoryHeads(weather)];
       const random = randomFrom(seed);
       const perShard = 20;
       /** As Lambda does: a batch is handed over until the handler has returned; the next try may have other bounds. */
@@ -214,7 +215,7 @@ describe('writers of the archive that race and die', () => {
           const batch = Array.from({ length: Math.min(size, perShard - at) }, (_, index) =>
             changeOf(shard, at + index),
           );
-          const isDone = await append(batch, 1000, { archive, memory, clock: () => 2000, sha256 }).then(
+          const isDone = await append(batch, 1000, { archive, heads, memory, clock: () => 2000, sha256 }).then(
             () => true,
             (error: unknown) => {
               if (!(error instanceof Crash)) throw error;
@@ -248,15 +249,11 @@ describe('writers of the archive that race and die', () => {
     for (const spoiled of ['', '{}']) {
       const archive = memoryArchive(calm);
       const objects = archive.objects as Map<string, string>;
+      const effects = { archive, heads: memoryHeads(calm), clock: () => 1, sha256 };
       for (let index = 0; index < 3; index += 1)
-        await append([changeOf(0, index)], 1000, { archive, memory: { slots: new Map() }, clock: () => 1, sha256 });
+        await append([changeOf(0, index)], 1000, { ...effects, memory: { slots: new Map() } });
       objects.set(slotKey(2), spoiled);
-      await append([changeOf(0, 1), changeOf(0, 3)], 1000, {
-        archive,
-        memory: { slots: new Map() },
-        clock: () => 1,
-        sha256,
-      });
+      await append([changeOf(0, 1), changeOf(0, 3)], 1000, { ...effects, memory: { slots: new Map() } });
       expect(parseSlot(objects.get(slotKey(4))!)).toMatchObject({
         previous: sha256(objects.get(slotKey(3))!),
         changes: [changeOf(0, 1), changeOf(0, 3)],
@@ -264,29 +261,49 @@ describe('writers of the archive that race and die', () => {
     }
   });
 
-  it('go on behind the last slot, whichever one before it is gone and however little they remember', async () => {
+  it('go on behind the last slot, whichever are gone and whatever is planted, however little they remember', async () => {
     const slots = 40;
-    for (let gone = 1; gone < slots; gone += 1) {
+    const holes = [
+      ...Array.from({ length: slots }, (_, index) => [index + 1]),
+      Array.from({ length: 30 }, (_, n) => n),
+    ];
+    for (const gone of holes) {
       const archive = memoryArchive(calm);
       const objects = archive.objects as Map<string, string>;
       const memory: ArchiveMemory = { slots: new Map() };
-      const effects = { archive, clock: () => 1, sha256 };
+      const effects = { archive, heads: memoryHeads(calm), clock: () => 1, sha256 };
       for (let index = 0; index < slots; index += 1) await append([changeOf(0, index)], 1000, { ...effects, memory });
-      objects.delete(slotKey(gone));
+      for (const slot of gone) objects.delete(slotKey(slot));
+      for (const ahead of [2, 6, 14, 30, 1000]) objects.set(slotKey(slots + ahead), '{}');
       await append([changeOf(0, slots)], 1000, { ...effects, memory: { slots: new Map() } });
-      expect(objects.has(slotKey(gone)), `${gone}`).toBe(false);
+      for (const slot of gone) expect(objects.has(slotKey(slot)), `${slot}`).toBe(false);
       expect(parseSlot(objects.get(slotKey(slots + 1))!)).toMatchObject({
-        previous: sha256(objects.get(slotKey(slots))!),
+        previous: sha256(objects.get(slotKey(slots)) ?? ''),
         changes: [changeOf(0, slots)],
       });
     }
+  });
+
+  it('leave the head where it is found, also when they died before they could tell', async () => {
+    const archive = memoryArchive(calm);
+    const heads = memoryHeads(calm);
+    const dying = { ...heads, advance: async () => Promise.reject(new Crash('advance')) };
+    const effects = { archive, clock: () => 1, sha256 };
+    for (let index = 0; index < 3; index += 1)
+      await append([changeOf(0, index)], 1000, { ...effects, heads, memory: { slots: new Map() } });
+    const late = append([changeOf(0, 3)], 1000, { ...effects, heads: dying, memory: { slots: new Map() } });
+    await expect(late).rejects.toThrow(Crash);
+    expect([archive.objects.size, await heads.get()]).toEqual([4, 3]);
+    // The same batch again: it is there, which is all that is left to tell.
+    await append([changeOf(0, 3)], 1000, { ...effects, heads, memory: { slots: new Map() } });
+    expect([archive.objects.size, await heads.get()]).toEqual([4, 4]);
   });
 });
 
 describe('an audit', () => {
   it('compares each archived entry with the ledger’s, and says what differs', async () => {
     const world = bank(accounts, calm);
-    const archive = memoryArchive(calm);
+    const [archive, heads] = [memoryArchive(calm), memoryHeads(calm)];
     const memory: ArchiveMemory = { slots: new Map() };
     for (const request of requests(3, 12)) {
       const from = world.entries.length;
@@ -294,7 +311,7 @@ describe('an audit', () => {
       const changes = world.entries
         .slice(from)
         .map((entry): ArchivedChange => ({ sequence: `${entry.part} ${entry.version}`, change: 'insert', entry }));
-      await append(changes, 1000, { archive, memory, clock: () => 1000, sha256 });
+      await append(changes, 1000, { archive, heads, memory, clock: () => 1000, sha256 });
     }
     const look = async (ledger: typeof world.entries, since?: AuditCheckpoint, isLate = () => false) =>
       audit({

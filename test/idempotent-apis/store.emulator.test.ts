@@ -286,10 +286,10 @@ describe('the network’s books', () => {
 
   it('are asked by a client that knows when it does not know', async () => {
     const lambda = new LambdaClient(aws);
-    const answering = (reply: object, FunctionError?: string) => {
+    const answering = (reply: object | undefined, FunctionError?: string) => {
       lambda.send = (async () => ({
         FunctionError,
-        Payload: { transformToString: () => JSON.stringify(reply) },
+        Payload: { transformToString: () => JSON.stringify(reply) ?? '' },
       })) as typeof lambda.send;
       return network('network', lambda).ask({ action: 'refund', orderId: 'o' });
     };
@@ -297,6 +297,7 @@ describe('the network’s books', () => {
     const killed = answering({ errorMessage: 'killed' }, 'Unhandled');
     await expect(killed).rejects.toBeInstanceOf(NoAnswer);
     await expect(killed).rejects.toThrow('the card network failed');
+    await expect(answering(undefined)).rejects.toBeInstanceOf(NoAnswer);
   });
 });
 

@@ -54,7 +54,7 @@ const properties: readonly Property[] = [
     unit: 'write units',
     points: [2],
     tier: 'emulator',
-    changedByFaults: 'a transaction whose reply was lost is written once more',
+    changedByFaults: 'a transaction is sent again when its reply was lost or another was in its way',
     naive: { atLeast: 1 },
     improved: { atMost: 0.05 },
   },
