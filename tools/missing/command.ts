@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import { defineCommand, type ArgsDef } from 'citty';
 
 import { valuesOf } from '../cli/arguments.ts';
 import { UsageError } from '../cli/errors.ts';
 import { findMissing, type MissingReport } from './find.ts';
+import { serveUntilStopped } from '../io/loopback.ts';
 import { checkOut, writeStream, writeWhole } from '../io/output.ts';
 import { parseMemory } from './memory.ts';
 import { count, number, progressLine } from '../io/words.ts';
@@ -52,7 +52,7 @@ export const command = defineCommand({
   meta: { name: 'missing', description: 'signed documents whose notification no log confirms: A - B on local files' },
   args: definitions,
   async run({ args, rawArgs }) {
-    if (args.browser === true) return await serveUntilStopped(rawArgs);
+    if (args.browser === true) return await serveInBrowser(rawArgs);
     const { signed, column, field, pattern, expect, out } = args;
     if (signed === undefined) throw new UsageError(`--signed is missing: give it (${definitions.signed.description})`);
     // What stands alone is a further log: a glob that the shell expanded.
@@ -92,13 +92,12 @@ export const command = defineCommand({
   },
 });
 
-async function serveUntilStopped(rawArgs: readonly string[]): Promise<void> {
+async function serveInBrowser(rawArgs: readonly string[]): Promise<void> {
   if (rawArgs.length > 1) throw new UsageError('--browser takes no other option: files are chosen on the page');
   const { servePage } = await import('./browser.ts');
   const page = await servePage();
   process.stderr.write(`open ${page.url} in a browser; the files that you choose there stay on this machine\n`);
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  await page.close();
+  await serveUntilStopped(page);
 }
 
 /** The result as a line that a person reads. */

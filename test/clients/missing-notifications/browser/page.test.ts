@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
-import chromium from '@sparticuz/chromium';
-import { chromium as launcher, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type PageServer, servePage } from '../../../../tools/missing/browser.ts';
+import type { PageServer } from '../../../../tools/io/loopback.ts';
+import { servePage } from '../../../../tools/missing/browser.ts';
+import { launchBrowser } from '../../../launch-browser.ts';
 import { scratch } from '../../../tools/missing/scratch.ts';
 import { makeIncident } from '../../../tools/missing/servers.ts';
 import { logsOf } from './logs.ts';
@@ -13,18 +14,7 @@ let server: PageServer;
 
 beforeAll(async () => {
   server = await servePage();
-  browser = await launcher.launch({
-    executablePath: await chromium.executablePath(),
-    // Not the package's own list, which is for a Lambda: one process, gone with its first page.
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-    headless: true,
-  });
+  browser = await launchBrowser();
 }, 120_000);
 
 afterAll(async () => {
@@ -80,6 +70,6 @@ describe('the page’s server', () => {
     const page = await fetch(server.url);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect((await fetch(`${server.url}package.json`)).status).toBe(404);
-    expect((await fetch(server.url, { method: 'POST' })).status).toBe(404);
+    expect((await fetch(server.url, { method: 'POST' })).status).toBe(405);
   });
 });
