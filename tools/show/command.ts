@@ -1,7 +1,8 @@
 import { defineCommand } from 'citty';
-import { isBuilt, type Question } from '../../lib/kit/question.ts';
+import { isBuilt } from '../../lib/kit/question.ts';
 import { findQuestion } from '../cli/find-question.ts';
-import { diagram, mermaid, type Diagram } from './diagram.ts';
+import { diagramOf } from './deployed.ts';
+import { mermaid } from './diagram.ts';
 import { filesInReadingOrder, showText } from './show.ts';
 
 export const command = defineCommand({
@@ -21,14 +22,3 @@ export const command = defineCommand({
     );
   },
 });
-
-/** Of the last variant, over all its stacks. */
-async function diagramOf({ slug, variants }: Question): Promise<Diagram> {
-  const { synthesise } = await import('../diff/synthesise.ts');
-  const { stacks } = await synthesise({ slug, variant: variants.at(-1)! });
-  const all = Object.values(stacks);
-  return diagram(
-    { Resources: Object.fromEntries(all.flatMap(({ template }) => Object.entries(template.Resources))) },
-    Object.fromEntries(all.flatMap(({ paths }) => Object.entries(paths))),
-  );
-}

@@ -23,7 +23,8 @@ export interface DiagramEdge {
 }
 
 /** Wires and permissions: they are drawn as arrows, or not at all. */
-const hidden = /^AWS::(IAM|Logs|CDK)::|::(\w*Policy|Permission|EventSourceMapping)$/;
+const hidden =
+  /^AWS::(IAM|Logs|CDK)::|::(\w*Policy|Permission|EventSourceMapping)$|^AWS::ApiGatewayV2::(Integration|Route|Stage)$/;
 
 /** Last part of a path that only repeats the type: `Extract/Function` reads as `Extract`. */
 const repeatsType = /\/(Resource|Function|Queue|Table|Bucket|StateMachine|Alarm|Rule|Schedule|Topic|Key|Api)$/;
@@ -51,6 +52,9 @@ export function diagram(template: Template, paths: Readonly<Record<string, strin
         for (const target of references(Properties['FunctionName'])) connect(source, target, 'events');
       }
     }
+    if (Type === 'AWS::ApiGatewayV2::Route') {
+      for (const [from, to] of routed(template, Properties)) connect(from, to, String(Properties['RouteKey']));
+    }
     if (!ids.has(id)) continue;
     for (const role of references(Properties)) {
       for (const { to, action } of granted.get(role) ?? []) connect(id, to, action);
@@ -70,7 +74,7 @@ export function diagram(template: Template, paths: Readonly<Record<string, strin
   };
 }
 
-/** As a Mermaid flowchart, which GitHub and the book draw. */
+/** As a Mermaid flowchart, which GitHub draws. */
 export function mermaid({ nodes, edges }: Diagram): string {
   const lines = nodes.map(({ id, name, type }) => `  ${id}["${name}<br/><small>${type}</small>"]`);
   const arrows = edges.map(
@@ -91,6 +95,14 @@ export function diagramText({ nodes, edges }: Diagram): string {
         .map(({ to, labels }) => `  → ${byId.get(to)?.name}${labels.length > 0 ? `: ${abridged(labels)}` : ''}`),
     ])
     .join('\n');
+}
+
+/** From an HTTP API, by way of the route's integration, to what answers. */
+function routed({ Resources }: Template, { ApiId, Target }: Readonly<Record<string, unknown>>) {
+  const targets = references(Target).flatMap((integration) =>
+    references(Resources[integration]?.Properties?.['IntegrationUri']),
+  );
+  return references(ApiId).flatMap((api) => targets.map((target) => [api, target] as const));
 }
 
 function grantsByRole(resources: readonly (readonly [string, TemplateResource])[]) {
@@ -158,7 +170,12 @@ function shortType(type: string): string {
 
 const labelsMax = 3;
 
+/** The first labels, and how many more there are. */
+export function firstLabels(labels: readonly string[]): { readonly first: readonly string[]; readonly more: number } {
+  return { first: labels.slice(0, labelsMax), more: Math.max(0, labels.length - labelsMax) };
+}
+
 function abridged(labels: readonly string[]): string {
-  const rest = labels.length - labelsMax;
-  return rest > 0 ? `${labels.slice(0, labelsMax).join(', ')} and ${rest} more` : labels.join(', ');
+  const { first, more } = firstLabels(labels);
+  return more > 0 ? `${first.join(', ')} and ${more} more` : first.join(', ');
 }

@@ -82,6 +82,32 @@ describe('diagram', () => {
     ]);
   });
 
+  it('draws a route of an HTTP API as an arrow to what answers it', () => {
+    const integration = (charge: string) => ({
+      Type: 'AWS::ApiGatewayV2::Integration',
+      Properties: { ApiId: { Ref: 'Api' }, IntegrationUri: { 'Fn::GetAtt': [charge, 'Arn'] } },
+    });
+    const route = (RouteKey: string, to: string) => ({
+      Type: 'AWS::ApiGatewayV2::Route',
+      Properties: { ApiId: { Ref: 'Api' }, RouteKey, Target: { 'Fn::Join': ['', ['integrations/', { Ref: to }]] } },
+    });
+    const { nodes, edges } = diagram(
+      {
+        Resources: {
+          Api: { Type: 'AWS::ApiGatewayV2::Api' },
+          Stage: { Type: 'AWS::ApiGatewayV2::Stage', Properties: { ApiId: { Ref: 'Api' } } },
+          Charge: { Type: 'AWS::Lambda::Function' },
+          ToCharge: integration('Charge'),
+          Put: route('PUT /charges/{id}', 'ToCharge'),
+          Post: route('POST /charges', 'ToCharge'),
+        },
+      },
+      {},
+    );
+    expect(nodes.map(({ id }) => id)).toEqual(['Api', 'Charge']);
+    expect(edges).toEqual([{ from: 'Api', to: 'Charge', labels: ['POST /charges', 'PUT /charges/{id}'] }]);
+  });
+
   it('is a Mermaid flowchart', () => {
     const lines = mermaid(drawn).split('\n');
     expect(lines[0]).toBe('flowchart LR');
