@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty';
 import { agedPrices } from '../../engines/estimate/cost.ts';
-import { diffModels, jsonOf, recordDiff, textOf } from './diff.ts';
+import { diffModels, jsonOf, textOf } from './diff.ts';
+import { recordDiff } from './record.ts';
 import { painted } from './render.ts';
 
 export const command = defineCommand({

@@ -1,5 +1,3 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { findBuilt } from '../cli/find-question.ts';
 import type { Change } from './changes.ts';
 import { diffModel, type DiffModel, type SynthesisedVariant } from './model.ts';
@@ -31,13 +29,6 @@ export async function diffText(slug: string): Promise<string> {
 
 export function textOf(models: readonly DiffModel[]): string {
   return models.map(renderModel).join('\n');
-}
-
-/** Writes the text beside the question, and says where. */
-export function recordDiff(slug: string, text: string): string {
-  const file = `lib/questions/${slug}/diff.md`;
-  writeFileSync(join(import.meta.dirname, '../..', file), text);
-  return file;
 }
 
 /** What `--json` prints: one diff, or a list of them when the question has more than two variants. */
