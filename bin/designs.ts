@@ -1,3 +1,4 @@
 import { main } from '../tools/cli/main.ts';
+import { commands } from './commands.ts';
 
-await main(process.argv.slice(2));
+await main(commands, process.argv.slice(2));

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { benches } from '../../bench/benches.ts';
 import { extractMemoryMb, numbersPage } from '../../bench/lambda-numbers.ts';
 import { readRecorded, withNumbers } from '../../bench/record.ts';
+import { commands } from '../../bin/commands.ts';
 import { checkCommandLine } from '../../tools/cli/main.ts';
 import type { ProofResult } from '../../tools/prove/prove.ts';
 import { json, read, repositoryFiles } from './files.ts';
@@ -39,7 +40,7 @@ async function problemOf(command: string): Promise<string | undefined> {
 
 async function refusal(rawArgs: readonly string[]): Promise<string | undefined> {
   try {
-    await checkCommandLine(rawArgs);
+    await checkCommandLine(commands, rawArgs);
     return undefined;
   } catch (error) {
     return (error as Error).message;

@@ -9,7 +9,8 @@ export interface Command {
 /** A citty command, whatever the arguments that its `run` takes: run it by way of `CommandDef`. */
 export type AnyCommand = Pick<CommandDef, 'args'>;
 
-export const commands: Readonly<Record<string, Command>> = {
+/** What `designs` does without the book, which is made of these: bin/commands.ts adds it. */
+export const toolCommands: Readonly<Record<string, Command>> = {
   list: {
     description: 'the questions, their variants and points',
     load: async () => (await import('../list/command.ts')).command,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
 import { renderUsage, runCommand, type ArgsDef, type CommandDef } from 'citty';
 import { refuseMistakes } from './arguments.ts';
-import { commands, type Command } from './commands.ts';
+import type { Command } from './commands.ts';
 import { RunError, UsageError } from './errors.ts';
 import { nearest } from './nearest.ts';
 
@@ -11,12 +11,15 @@ const designs = {
   description: 'System-design questions, each as two CDK stacks: the naive one and the one that holds',
 };
 
+/** By name. */
+export type Commands = Readonly<Record<string, Command>>;
+
 /** Runs one command line, reports its error on stderr, and leaves the exit code in `process.exitCode`. */
-export async function main(rawArgs: readonly string[]): Promise<void> {
+export async function main(commands: Commands, rawArgs: readonly string[]): Promise<void> {
   // `designs list | head -1` closes the pipe early, which is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
-    await dispatch(rawArgs);
+    await dispatch(commands, rawArgs);
   } catch (error) {
     console.error(describe(error));
     process.exitCode = error instanceof UsageError ? error.exitCode : 1;
@@ -29,21 +32,21 @@ export function describe(error: unknown): string {
   return `error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }
 
-async function dispatch([name, ...rest]: readonly string[]): Promise<void> {
+async function dispatch(commands: Commands, [name, ...rest]: readonly string[]): Promise<void> {
   if (name === '--version' || name === '-v') return console.log(version());
-  if (name === undefined || isHelp(name)) return printUsage(overview());
-  const command = commandNamed(name);
+  if (name === undefined || isHelp(name)) return printUsage(overview(commands));
+  const command = commandNamed(commands, name);
   const definition = (await command.load()) as CommandDef;
   if (rest.slice(0, endOfOptions(rest)).some(isHelp)) {
     const meta = await (typeof definition.meta === 'function' ? definition.meta() : definition.meta);
-    return printUsage({ ...definition, meta: { description: command.description, ...meta, name } }, overview());
+    return printUsage({ ...definition, meta: { description: command.description, ...meta, name } }, overview(commands));
   }
   refuseMistakes(rest, await argumentsOf(definition));
   await runCommand(definition, { rawArgs: [...rest] });
 }
 
 /** @throws {UsageError} for a name that is no command, with the nearest one that is. */
-export function commandNamed(name: string): Command {
+function commandNamed(commands: Commands, name: string): Command {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command !== undefined) return command;
   const near = name.startsWith('-') ? undefined : nearest(name, Object.keys(commands));
@@ -54,9 +57,9 @@ export function commandNamed(name: string): Command {
 }
 
 /** Checks a command line against the commands' definitions without running it. */
-export async function checkCommandLine([name, ...rest]: readonly string[]): Promise<void> {
+export async function checkCommandLine(commands: Commands, [name, ...rest]: readonly string[]): Promise<void> {
   if (name === undefined || isHelp(name) || name === '--version' || name === '-v') return;
-  const definition = (await commandNamed(name).load()) as CommandDef;
+  const definition = (await commandNamed(commands, name).load()) as CommandDef;
   if (!rest.some(isHelp)) refuseMistakes(rest, await argumentsOf(definition));
 }
 
@@ -64,7 +67,7 @@ async function argumentsOf({ args }: CommandDef): Promise<ArgsDef> {
   return (await (typeof args === 'function' ? args() : args)) ?? {};
 }
 
-function overview(): CommandDef {
+function overview(commands: Commands): CommandDef {
   const subCommands: Record<string, CommandDef> = {};
   for (const [name, { description }] of Object.entries(commands)) subCommands[name] = { meta: { name, description } };
   return { meta: { ...designs, version: version() }, subCommands };

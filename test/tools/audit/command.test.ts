@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { toolCommands } from '../../../tools/cli/commands.ts';
 import { checkCommandLine } from '../../../tools/cli/main.ts';
 import { command } from '../../../tools/audit/command.ts';
 
@@ -9,8 +10,10 @@ describe('designs audit', () => {
     (command.run as unknown as Run)({ args: { stack: 'x', tolerance: '15', ...args } });
 
   it('takes its options, and no others', async () => {
-    await expect(checkCommandLine(['audit', '--stack', 'x', '--tolerance', '0', '--json'])).resolves.not.toThrow();
-    await expect(checkCommandLine(['audit', '--frob'])).rejects.toThrow('unknown option "--frob"');
+    await expect(
+      checkCommandLine(toolCommands, ['audit', '--stack', 'x', '--tolerance', '0', '--json']),
+    ).resolves.not.toThrow();
+    await expect(checkCommandLine(toolCommands, ['audit', '--frob'])).rejects.toThrow('unknown option "--frob"');
   });
 
   it.each(['', '-1', '1441', 'soon'])('refuses a tolerance of %j, and says which it takes', async (tolerance) => {

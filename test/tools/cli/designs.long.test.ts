@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { commands } from '../../../tools/cli/commands.ts';
+import { commands } from '../../../bin/commands.ts';
 import { describe as describeError } from '../../../tools/cli/main.ts';
 import { RunError, UsageError } from '../../../tools/cli/errors.ts';
 
