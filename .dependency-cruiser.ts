@@ -55,7 +55,14 @@ export const forbidden: readonly IForbiddenRuleType[] = [
     comment:
       'the same file runs in a browser: take bytes, time and ids as arguments, and leave files to tools or store.ts',
     severity: 'error',
-    from: { path: ['^engines/', '^lambdas/(?!kit/)[^/]+/(domain|env)\\.ts$', '^lib/questions/[^/]+/question\\.ts$'] },
+    from: {
+      path: [
+        '^engines/',
+        '^lambdas/(?!kit/)[^/]+/(domain|env)\\.ts$',
+        '^lib/questions/[^/]+/question\\.ts$',
+        '^book/browser/',
+      ],
+    },
     to: { dependencyTypes: ['core'] },
   },
   mayImport(
@@ -187,6 +194,18 @@ export const forbidden: readonly IForbiddenRuleType[] = [
     '^tools/',
     '^(bin|book|bench|test)/',
     'imports point downwards: move the shared part into tools',
+  ),
+  mayNotImport(
+    'the book knows nothing above it',
+    '^book/',
+    '^(bin|bench)/',
+    'the book is made of the catalogue and of what tools make of it',
+  ),
+  mayImport(
+    'a page of the book runs engines only',
+    '^book/browser/',
+    ['^book/browser/', '^engines/'],
+    'what a browser runs is bundled: leave what needs files to the pages',
   ),
   mayNotImport('only tests import tests', '^(bin|book|bench)/', '^test/', 'move what both need out of the test'),
   {

@@ -33,6 +33,8 @@ const planted: Readonly<Record<string, readonly [file: string, source: string]>>
   'no question imports another': ['lambdas/two/run.ts', `import '../one/domain.ts';`],
   'what is deployed knows no tool': ['lib/load.ts', `import '../tools/build.ts';`],
   'tools know nothing above them': ['tools/run.ts', `import '../bin/app.ts';`],
+  'the book knows nothing above it': ['book/pages.ts', `import '../bin/app.ts';`],
+  'a page of the book runs engines only': ['book/browser/page.ts', `import '../pages.ts';`],
   'only tests import tests': ['bin/app.ts', `import '../test/run.ts';`],
   'no circles': ['engines/flow/a.ts', `import './b.ts';`],
   'every import resolves': ['tools/lost.ts', `import './nowhere.ts';`],

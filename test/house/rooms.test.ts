@@ -10,7 +10,7 @@ const shared: Readonly<Record<string, readonly string[]>> = {
   'lib/questions': [],
   lambdas: ['kit'],
   clients: [],
-  test: ['bench', 'clients', 'engines', 'house', 'lambdas', 'lib', 'tools'],
+  test: ['bench', 'book', 'clients', 'engines', 'house', 'lambdas', 'lib', 'tools'],
 };
 
 describe('slugs', () => {
