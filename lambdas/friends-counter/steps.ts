@@ -1,6 +1,6 @@
 /** What the handlers do. Stores, clock and patience are arguments. */
 
-import { type Patience, retry } from '../../engines/retry/retry.ts';
+import { type Patience, persist, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
@@ -17,6 +17,7 @@ import {
   races,
   settlingOf,
   type ShownPost,
+  type Side,
   type State,
   tellFence,
   writesOf,
@@ -177,8 +178,37 @@ const recountsMax = 6;
 
 /** What the repair of one member needs of the stores. */
 interface RepairStores {
-  readonly ledger: Pick<Ledger, 'allSides' | 'sides' | 'apply'>;
+  readonly ledger: Pick<Ledger, 'page' | 'sides' | 'apply'>;
   readonly counters: Pick<Counters, 'fence' | 'correct'>;
+}
+
+/** A repair makes many calls, all of which it needs, and nobody waits for it. */
+const persistence: RetryPolicy = { attemptsMax: 12, baseMs: 25, maxMs: 2_000 };
+
+/**
+ * The store, each of whose calls is made again when it throws: the SDK's few attempts, of which its client has a budget,
+ * are spent soon in bad times, and a reply that breaks off is not among what it tries again. None of the job's calls does
+ * harm when it is made twice.
+ */
+function persistent<Store extends Readonly<Record<string, (...args: never[]) => Promise<unknown>>>>(
+  store: Store,
+  { patience }: Timing,
+): Store {
+  const calls = Object.entries(store).map(([name, call]) => [
+    name,
+    async (...args: never[]) => persist(persistence, patience, async () => call(...args)),
+  ]);
+  return Object.fromEntries(calls) as Store;
+}
+
+/** All sides of a member, each as it is when its page is read. */
+async function* allSides(user: string, ledger: Pick<Ledger, 'page'>): AsyncGenerator<Side> {
+  let from: string | undefined;
+  do {
+    const { sides, next } = await ledger.page(user, from);
+    yield* sides;
+    from = next;
+  } while (from !== undefined);
 }
 
 /**
@@ -193,20 +223,20 @@ interface RepairStores {
  * come, and what they say of them is long past: the next fence is set beyond all of these.
  */
 export async function repair(user: string, stores: RepairStores, timing: Timing): Promise<Repaired> {
+  const ledger = persistent(stores.ledger, timing);
+  const counters = persistent(stores.counters, timing);
   let suspected: number | undefined;
   let known = Infinity;
   let epochs = 1;
   for (let recount = 1; recount <= recountsMax; recount += 1) {
-    const { epoch, friends } = await fence(user, epochs, stores, timing);
+    const { epoch, friends } = await fence(user, epochs, counters, timing);
     const unsettled: string[] = [];
     let counted = 0;
     let latest = 0;
-    for await (const page of stores.ledger.allSides(user)) {
-      for (const side of page) {
-        counted += countedAtFence(side, epoch);
-        latest = Math.max(latest, side.epoch);
-        if (!isSettled(side)) unsettled.push(side.other);
-      }
+    for await (const side of allSides(user, ledger)) {
+      counted += countedAtFence(side, epoch);
+      latest = Math.max(latest, side.epoch);
+      if (!isSettled(side)) unsettled.push(side.other);
     }
     const isOfFence = tellFence(latest, epoch, known);
     known = latest;
@@ -218,11 +248,11 @@ export async function repair(user: string, stores: RepairStores, timing: Timing)
       continue;
     }
     if (difference !== 0) {
-      const { corrected } = await stores.counters.correct({ user, add: difference, epoch });
+      const { corrected } = await counters.correct({ user, add: difference, epoch });
       // Another job has begun an epoch: what it found counts, or what is found then.
       if (!corrected) continue;
     }
-    return { user, corrected: difference, ...(await settle(user, unsettled, stores, timing)) };
+    return { user, corrected: difference, ...(await settle(user, unsettled, { ledger }, timing)) };
   }
   throw new Error(`${recountsMax} recounts of ${user} did not agree: let one repair job run at a time`);
 }
@@ -230,7 +260,7 @@ export async function repair(user: string, stores: RepairStores, timing: Timing)
 async function fence(
   user: string,
   epochs: number,
-  { counters }: Pick<RepairStores, 'counters'>,
+  counters: RepairStores['counters'],
   { patience }: Timing,
 ): Promise<Counter> {
   const fenced = await retry(races, patience, async () => counters.fence(user, epochs));
@@ -260,12 +290,14 @@ export async function repairRound(
   timing: Timing,
   remainingMs: () => number,
 ): Promise<Round> {
-  let from = await stores.repairs.from();
+  const users = persistent(stores.users, timing);
+  const repairs = persistent(stores.repairs, timing);
+  let from = await repairs.from();
   let repaired = 0;
   const corrected: Repaired[] = [];
   const failed: string[] = [];
   while (remainingMs() > stopBeforeMs) {
-    const { users: members, next } = await stores.users.page(from, membersMax);
+    const { users: members, next } = await users.page(from, membersMax);
     for (const user of members) {
       try {
         const result = await repair(user, stores, timing);
@@ -276,7 +308,7 @@ export async function repairRound(
       }
     }
     from = next;
-    await stores.repairs.goOn(from);
+    await repairs.goOn(from);
     if (from === undefined) return { repaired, corrected, failed, roundIsOver: true };
   }
   return { repaired, corrected, failed, roundIsOver: false };

@@ -291,24 +291,28 @@ export function ledger(
       };
     },
 
-    /** All sides of a member, page by page, each as it is when its page is read. */
-    async *allSides(user: string, pageMax?: number): AsyncGenerator<readonly Side[]> {
-      let from: Item | undefined;
-      do {
-        const page = await dynamo.send(
-          new QueryCommand({
-            TableName: tables.friends,
-            ConsistentRead: true,
-            KeyConditionExpression: '#user = :user',
-            ExpressionAttributeNames: names('user'),
-            ExpressionAttributeValues: { ':user': { S: user } },
-            ExclusiveStartKey: from,
-            ...(pageMax === undefined ? {} : { Limit: pageMax }),
-          }),
-        );
-        yield (page.Items ?? []).map((item) => sideOf({ user, other: item['other']!.S! }, item));
-        from = page.LastEvaluatedKey;
-      } while (from !== undefined);
+    /** The next of a member's sides, each as it is when its page is read: as many as a page of DynamoDB's holds, or `max`. */
+    async page(
+      user: string,
+      from: string | undefined,
+      max?: number,
+    ): Promise<{ readonly sides: readonly Side[]; readonly next?: string }> {
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new QueryCommand({
+          TableName: tables.friends,
+          ConsistentRead: true,
+          KeyConditionExpression: '#user = :user',
+          ExpressionAttributeNames: names('user'),
+          ExpressionAttributeValues: { ':user': { S: user } },
+          ...(from === undefined ? {} : { ExclusiveStartKey: keyOf({ user, other: from }) }),
+          ...(max === undefined ? {} : { Limit: max }),
+        }),
+      );
+      const next = LastEvaluatedKey?.['other']?.S;
+      return {
+        sides: Items.map((item) => sideOf({ user, other: item['other']!.S! }, item)),
+        ...(next === undefined ? {} : { next }),
+      };
     },
 
     /** All of it or nothing: nothing when a side has another revision by now, or a counter another epoch. */

@@ -1,31 +1,34 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import type { Verb } from '../../lambdas/friends-counter/domain.ts';
-import { repair } from '../../lambdas/friends-counter/steps.ts';
+import { randomFrom } from '../../engines/simulation/random.ts';
+import { repair, repairRound } from '../../lambdas/friends-counter/steps.ts';
 import { Items } from './items.ts';
 
 const timing = { clock: () => 1_800_000_000_000, patience: { random: () => 0, wait: async () => {} } };
 const others = ['b', 'c', 'd'] as const;
 
-/** The stores of a job that repairs `a`, whose sides it reads one by one; `meanwhile` is called before each. */
+/** The stores of a job that reads sides one by one: `a` knows the others, who know `a`; `meanwhile` is called before each. */
 function storesOf(items: Items, meanwhile: () => void = () => {}) {
+  const correctedAt = new Map<string, number>();
   return {
     counters: {
       fence: async (user: string, by?: number) => items.fence(user, by),
       correct: async ({ user, add, epoch }: { user: string; add: number; epoch: number }) => {
         const counter = items.counter(user);
-        if (counter.epoch !== epoch) return { corrected: false };
+        if (counter.epoch !== epoch || correctedAt.get(user) === epoch) return { corrected: false };
+        correctedAt.set(user, epoch);
         items.counters.set(user, { ...counter, friends: counter.friends + add });
         return { corrected: true };
       },
     },
     ledger: {
-      async *allSides(user: string) {
-        for (const other of others) {
-          meanwhile();
-          const side = items.side(user, other);
-          if (side.revision > 0) yield [side];
-        }
+      page: async (user: string, from: string | undefined) => {
+        const known: readonly string[] = user === 'a' ? others : ['a'];
+        const [other, next] = known.slice(known.indexOf(from ?? '') + 1);
+        meanwhile();
+        const side = items.side(user, other!);
+        return { sides: side.revision > 0 ? [side] : [], ...(next === undefined ? {} : { next: other! }) };
       },
       sides: async (user: string, of: readonly string[]) => ({
         counter: items.counter(user),
@@ -88,5 +91,63 @@ describe('the repair job', () => {
     items.counters.set('a', saved);
     expect(await repair('a', storesOf(items), timing)).toEqual({ user: 'a', corrected: 2, settled: 0 });
     expect(items.counter('a').friends).toBe(3);
+  });
+});
+
+/** The store, as one to whom calls do not get, or from whom no reply comes back, as often as `isBad` says. */
+function disturbed<Store extends object>(store: Store, isBad: (call: string) => boolean): Store {
+  const calls = Object.entries(store).map(([name, call]: [string, (...args: unknown[]) => Promise<unknown>]) => [
+    name,
+    async (...args: unknown[]) => {
+      if (isBad(name)) throw new Error(`${name} was throttled`);
+      const result = await call(...args);
+      if (isBad(name)) throw new Error(`the reply of ${name} was lost`);
+      return result;
+    },
+  ]);
+  return Object.fromEntries(calls) as Store;
+}
+
+/** Where rounds are noted down, over members who come all in one page. */
+function roundOf(members: readonly string[]) {
+  let noted: string | undefined;
+  return {
+    users: { page: async () => ({ users: members }) },
+    repairs: { from: async () => noted, goOn: async (from: string | undefined) => void (noted = from) },
+  };
+}
+
+describe('a round of the repair job in bad times', () => {
+  const members = ['a', ...others];
+  const hours = () => 3_600_000;
+
+  function damaged(): Items {
+    const items = new Items();
+    for (const other of others) items.change('befriend', 'a', other, other === 'd' ? 0 : 10);
+    for (const user of members) {
+      const counter = items.counter(user);
+      items.counters.set(user, { ...counter, friends: counter.friends - 3 });
+    }
+    return items;
+  }
+  const wrongOf = (items: Items) =>
+    members.filter(
+      (user) => items.counter(user).friends !== items.sidesOf(user).filter(({ state }) => state === 'friends').length,
+    );
+
+  it.each([1, 2, 3, 4, 5])('repairs all while every second call fails or loses its reply, seed %i', async (seed) => {
+    const items = damaged();
+    const random = randomFrom(seed);
+    const isBad = () => random.share(0.25);
+    const { ledger, counters } = storesOf(items);
+    const { users, repairs } = roundOf(members);
+    const stores = {
+      ledger: disturbed(ledger, isBad),
+      counters: disturbed(counters, isBad),
+      users: disturbed(users, isBad),
+      repairs: disturbed(repairs, isBad),
+    };
+    expect(await repairRound(stores, timing, hours)).toMatchObject({ failed: [], roundIsOver: true });
+    expect(wrongOf(items)).toEqual([]);
   });
 });
