@@ -225,12 +225,12 @@ export function members(place: Place) {
       );
     },
 
-    /** Runs of the repair job until a round over all users is over; none where there is no such job. */
+    /** Runs of the repair job until a round over all users is over and left nobody; none where there is no such job. */
     async repairRound(): Promise<readonly RoundResult[]> {
       const job = outputs['RepairFunction'];
       const results: RoundResult[] = [];
       if (job === undefined) return results;
-      // A job that dies is run again, as its schedule would.
+      // One that dies, or says that somebody is left, is run again, as its schedule would in a quarter of an hour.
       for (let failures = 0; results.at(-1)?.roundIsOver !== true;) {
         const { Payload, FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: job, Payload: '{}' }));
         const text = Buffer.from(Payload ?? []).toString();

@@ -270,20 +270,28 @@ async function fence(
 
 /** Members of one page of a round. */
 const membersMax = 25;
-/** Time that the last member of a page may take. */
+/** Time that one member may take. */
 const stopBeforeMs = 60_000;
+/** Members whom runs may leave and still go on to others: more than this is no misfortune of theirs. */
+const leftMax = 100;
 
 export interface Round {
   readonly repaired: number;
   readonly corrected: readonly Repaired[];
-  /** Members whose repair failed, and why. The round goes on: their turn comes again in the next one. */
+  /** Members whose repair failed in this run, and why. */
   readonly failed: readonly string[];
+  /** Members who are still to be repaired of those whom the round has passed. */
+  readonly left: readonly string[];
+  /** All members were visited. Only when none is left as well are all repaired. */
   readonly roundIsOver: boolean;
 }
 
 /**
  * Repairs members in turn, as many as time allows; the next run goes on where this one stopped. Members are those who are
  * registered, not those who have a counter: one that somebody deleted is to be found as well.
+ *
+ * One whose repair fails holds nobody up: they are left, and first in each run until they are repaired. To wait for their
+ * turn would be to wait for the next round, which is a day away.
  */
 export async function repairRound(
   stores: RepairStores & { readonly users: Pick<Users, 'page'>; readonly repairs: Repairs },
@@ -292,26 +300,53 @@ export async function repairRound(
 ): Promise<Round> {
   const users = persistent(stores.users, timing);
   const repairs = persistent(stores.repairs, timing);
-  let from = await repairs.from();
+  const progress = await repairs.progress();
+  const left = new Set(progress.left);
   let repaired = 0;
   const corrected: Repaired[] = [];
   const failed: string[] = [];
-  while (remainingMs() > stopBeforeMs) {
+
+  async function visit(user: string): Promise<void> {
+    try {
+      const result = await repair(user, stores, timing);
+      repaired += 1;
+      if (result.corrected !== 0) corrected.push(result);
+    } catch (error) {
+      const because = (error as Error).message;
+      failed.push(`${user}: ${because}`);
+      if (left.has(user)) return;
+      if (left.size >= leftMax) {
+        const what = `${leftMax} counters are left already, and that of ${user} fails too (${because})`;
+        throw new Error(`${what}: look for what they have in common`, { cause: error });
+      }
+      // At once: should the run die, its page is visited again, but those before it are not.
+      await repairs.leave(user);
+      left.add(user);
+      return;
+    }
+    if (left.delete(user)) await repairs.makeGood(user);
+  }
+  const stop = (roundIsOver: boolean): Round => ({ repaired, corrected, failed, left: [...left], roundIsOver });
+
+  for (const user of progress.left) {
+    if (remainingMs() <= stopBeforeMs) return stop(false);
+    await visit(user);
+  }
+  let { from } = progress;
+  do {
     const { users: members, next } = await users.page(from, membersMax);
     for (const user of members) {
-      try {
-        const result = await repair(user, stores, timing);
-        repaired += 1;
-        if (result.corrected !== 0) corrected.push(result);
-      } catch (error) {
-        failed.push(`${user}: ${(error as Error).message}`);
+      if (remainingMs() <= stopBeforeMs) {
+        await repairs.goOn(from);
+        return stop(false);
       }
+      await visit(user);
+      from = user;
     }
     from = next;
     await repairs.goOn(from);
-    if (from === undefined) return { repaired, corrected, failed, roundIsOver: true };
-  }
-  return { repaired, corrected, failed, roundIsOver: false };
+  } while (from !== undefined);
+  return stop(true);
 }
 
 function related(verb: Change['verb'], state: State, changed: boolean): Reply {

@@ -176,22 +176,38 @@ export function counters(table: string, dynamo = new DynamoDBClient(bounded)) {
   };
 }
 
-/** How far the repair job has come in its round. */
+/** How far the repair job has come in its round, and whom it owes a repair. */
 export function repairs(table: string, dynamo = new DynamoDBClient(bounded)) {
   const key = { job: { S: 'friends' } };
+  /** Each changes what it names and nothing else: of two jobs neither forgets whom the other one left. */
+  async function update(expression: string, attribute: string, value?: AttributeValue): Promise<void> {
+    await dynamo.send(
+      new UpdateItemCommand({
+        TableName: table,
+        Key: key,
+        UpdateExpression: expression,
+        ExpressionAttributeNames: names(attribute),
+        ...(value === undefined ? {} : { ExpressionAttributeValues: { ':value': value } }),
+      }),
+    );
+  }
   return {
-    async from(): Promise<string | undefined> {
+    async progress(): Promise<{ readonly from: string | undefined; readonly left: readonly string[] }> {
       const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key: key, ConsistentRead: true }));
-      return Item?.['from']?.S;
+      return { from: Item?.['from']?.S, left: Item?.['left']?.SS ?? [] };
     },
 
+    /** Undefined begins a round. */
     async goOn(from: string | undefined): Promise<void> {
-      await dynamo.send(
-        new PutItemCommand({
-          TableName: table,
-          Item: { ...key, ...(from === undefined ? {} : { from: { S: from } }) },
-        }),
-      );
+      await (from === undefined ? update('REMOVE #from', 'from') : update('SET #from = :value', 'from', { S: from }));
+    },
+
+    async leave(user: string): Promise<void> {
+      await update('ADD #left :value', 'left', { SS: [user] });
+    },
+
+    async makeGood(user: string): Promise<void> {
+      await update('DELETE #left :value', 'left', { SS: [user] });
     },
   };
 }

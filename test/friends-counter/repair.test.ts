@@ -108,12 +108,24 @@ function disturbed<Store extends object>(store: Store, isBad: (call: string) => 
   return Object.fromEntries(calls) as Store;
 }
 
-/** Where rounds are noted down, over members who come all in one page. */
-function roundOf(members: readonly string[]) {
-  let noted: string | undefined;
+/** Where rounds are noted down, over members who come one a page or all in one. */
+function roundOf(members: readonly string[], perPage = members.length) {
+  const noted = { from: undefined as string | undefined, left: new Set<string>() };
   return {
-    users: { page: async () => ({ users: members }) },
-    repairs: { from: async () => noted, goOn: async (from: string | undefined) => void (noted = from) },
+    noted,
+    users: {
+      page: async (from: string | undefined) => {
+        const rest = members.slice(members.indexOf(from ?? '') + 1);
+        const users = rest.slice(0, perPage);
+        return { users, ...(rest.length > perPage ? { next: users.at(-1)! } : {}) };
+      },
+    },
+    repairs: {
+      progress: async () => ({ from: noted.from, left: [...noted.left] }),
+      goOn: async (from: string | undefined) => void (noted.from = from),
+      leave: async (user: string) => void noted.left.add(user),
+      makeGood: async (user: string) => void noted.left.delete(user),
+    },
   };
 }
 
@@ -147,7 +159,54 @@ describe('a round of the repair job in bad times', () => {
       users: disturbed(users, isBad),
       repairs: disturbed(repairs, isBad),
     };
-    expect(await repairRound(stores, timing, hours)).toMatchObject({ failed: [], roundIsOver: true });
+    expect(await repairRound(stores, timing, hours)).toMatchObject({ failed: [], left: [], roundIsOver: true });
     expect(wrongOf(items)).toEqual([]);
+  });
+
+  it('leaves whom it cannot repair, says so, and begins with them when it comes again', async () => {
+    const items = damaged();
+    const { noted, users, repairs } = roundOf(members, 1);
+    const { ledger, counters } = storesOf(items);
+    const visited: string[] = [];
+    let isOut = true;
+    const fence = async (user: string, epochs?: number) => {
+      if (visited.at(-1) !== user) visited.push(user);
+      if (isOut && user === 'b') throw new Error('no answer');
+      return counters.fence(user, epochs);
+    };
+    const run = async () => repairRound({ ledger, counters: { ...counters, fence }, users, repairs }, timing, hours);
+
+    const first = await run();
+    expect(first).toMatchObject({ repaired: 3, failed: ['b: no answer'], left: ['b'], roundIsOver: true });
+    expect(wrongOf(items)).toEqual(['b']);
+    const again = await run();
+    expect(again).toMatchObject({ left: ['b'], roundIsOver: true });
+    expect([...noted.left]).toEqual(['b']);
+
+    isOut = false;
+    visited.length = 0;
+    const last = await run();
+    expect(visited).toEqual(['b', ...members]);
+    expect(last).toMatchObject({ failed: [], left: [], roundIsOver: true });
+    expect([...noted.left]).toEqual([]);
+    expect(wrongOf(items)).toEqual([]);
+  });
+
+  it('still owes them a repair when its time was up before their turn', async () => {
+    const { noted, users, repairs } = roundOf(members);
+    noted.left.add('d');
+    const run = await repairRound({ ...storesOf(damaged()), users, repairs }, timing, () => 0);
+    expect(run).toEqual({ repaired: 0, corrected: [], failed: [], left: ['d'], roundIsOver: false });
+    expect([...noted.left]).toEqual(['d']);
+  });
+
+  it('stops where everybody fails: that is no misfortune of one member', async () => {
+    const crowd = Array.from({ length: 130 }, (_, n) => `crowd-${n}`);
+    const { noted, users, repairs } = roundOf(crowd, 25);
+    const stores = storesOf(new Items());
+    const fence = async () => Promise.reject(new Error('no answer'));
+    const run = repairRound({ ...stores, counters: { ...stores.counters, fence }, users, repairs }, timing, hours);
+    await expect(run).rejects.toThrow('100 counters are left already, and that of crowd-100 fails too (no answer)');
+    expect([noted.from, noted.left.size]).toEqual(['crowd-99', 100]);
   });
 });

@@ -8,11 +8,14 @@ import {
   type GetItemCommandInput,
   type GetItemCommandOutput,
   PutItemCommand,
+  type PutItemCommandInput,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb';
 import type { InitializeMiddleware, MetadataBearer, MiddlewareStack } from '@smithy/types';
-import { beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Context } from 'aws-lambda';
+import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { randomFrom } from '../../engines/simulation/random.ts';
+import { repairVariables } from '../../lambdas/friends-counter/env.ts';
 import { isSettled, limits, type Verb } from '../../lambdas/friends-counter/domain.ts';
 import {
   publish,
@@ -25,6 +28,7 @@ import {
 } from '../../lambdas/friends-counter/steps.ts';
 import { counters, ledger, posts, repairs, rows, users } from '../../lambdas/friends-counter/store.ts';
 import { bounded } from '../../lambdas/kit/clients.ts';
+import { logger } from '../../lambdas/kit/run.ts';
 
 const aws = inject('aws');
 const dynamo = new DynamoDBClient({ ...bounded, ...aws });
@@ -384,22 +388,56 @@ describe('the repair job', () => {
   it('goes on where its last run stopped, and tells when its round is over', async () => {
     const own = storesOf(await tablesOf('round'));
     for (let n = 0; n < 30; n += 1) await own.users.put(`user-${n}`, 'User');
-    let calls = 0;
-    // Time for one page.
-    const first = await repairRound(own, timing, () => (calls++ === 0 ? 100_000 : 0));
-    expect(first).toEqual({ repaired: 25, corrected: [], failed: [], roundIsOver: false });
+    let looks = 0;
+    // Time for a page of 25, and two of the next one.
+    const first = await repairRound(own, timing, () => (looks++ < 27 ? 100_000 : 0));
+    expect(first).toEqual({ repaired: 27, corrected: [], failed: [], left: [], roundIsOver: false });
     expect(await repairRound(own, timing, () => 100_000)).toEqual({
-      repaired: 5,
+      repaired: 3,
       corrected: [],
       failed: [],
+      left: [],
       roundIsOver: true,
     });
     expect((await repairRound(own, timing, () => 100_000)).repaired).toBe(30);
     // One who cannot be repaired holds nobody up.
     const fence = async (user: string) => (user === 'user-7' ? undefined : own.counters.fence(user));
     const held = await repairRound({ ...own, counters: { ...own.counters, fence } }, timing, () => 100_000);
-    expect(held).toMatchObject({ repaired: 29, roundIsOver: true });
+    expect(held).toMatchObject({ repaired: 29, left: ['user-7'], roundIsOver: true });
     expect(held.failed).toEqual([expect.stringContaining('user-7: the counter of user-7 is never at rest')]);
+    expect(await own.repairs.progress()).toEqual({ from: undefined, left: ['user-7'] });
+    expect(await repairRound(own, timing, () => 100_000)).toMatchObject({ repaired: 31, left: [], roundIsOver: true });
+    expect(await own.repairs.progress()).toEqual({ from: undefined, left: [] });
+  });
+
+  it('fails as long as it leaves somebody, and begins with them', async () => {
+    const mine = await tablesOf('left');
+    const own = storesOf(mine);
+    for (const name of ['ann', 'bob', 'cat']) await own.users.put(name, name);
+    await change('befriend', 'ann', 'bob', 1_000, own);
+    const ruin = async (item: PutItemCommandInput['Item']) =>
+      dynamo.send(new PutItemCommand({ TableName: mine.counters, Item: { user: { S: 'ann' }, ...item } }));
+    // No number, so that a fence cannot add to it.
+    await ruin({ friends: { N: '9' }, epoch: { S: 'ruined' } });
+    vi.stubEnv('AWS_ENDPOINT_URL', aws.endpoint);
+    vi.stubEnv('AWS_REGION', aws.region);
+    vi.stubEnv('AWS_ACCESS_KEY_ID', aws.credentials!.accessKeyId);
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', aws.credentials!.secretAccessKey);
+    for (const [name, variable] of Object.entries(repairVariables))
+      vi.stubEnv(variable, mine[name.replace('Table', '') as keyof Tables]);
+    const { handler } = await import('../../lambdas/friends-counter/repair.improved.ts');
+    const logged = [vi.spyOn(logger, 'error').mockReturnValue(), vi.spyOn(logger, 'warn').mockReturnValue()];
+    const run = async () => handler({}, { getRemainingTimeInMillis: () => 100_000 } as Context);
+    try {
+      await expect(run()).rejects.toThrow('not repaired yet, and first in the next run: ann; the log says why');
+      expect(logged[0]).toHaveBeenCalledWith('counter not repaired', { failure: expect.stringContaining('ann: ') });
+      await ruin({ friends: { N: '9' } });
+      expect(await run()).toMatchObject({ repaired: 4, corrected: [{ user: 'ann', corrected: -8 }], left: [] });
+      expect(await own.counters.friends('ann')).toBe(1);
+    } finally {
+      for (const spy of logged) spy.mockRestore();
+      vi.unstubAllEnvs();
+    }
   });
 
   it.each([0, 4])('visits those whose counter was deleted, after %s recounts', async (recounts) => {
@@ -529,7 +567,7 @@ describe('a process that dies at any call', () => {
         expect(await round(own)).toBeLessThanOrEqual(2);
         expect(await round(own)).toBe(2);
         expect(await own.counters.friends('ann')).toBe(1);
-        expect(await own.repairs.from()).toBeUndefined();
+        expect(await own.repairs.progress()).toEqual({ from: undefined, left: [] });
       }
     }
   });

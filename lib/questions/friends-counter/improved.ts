@@ -151,7 +151,11 @@ export class FriendsCounterImproved extends Stack {
     );
 
     const repairs = new OnDemandTable(this, 'Repairs', { key: 'job' });
-    answers(repairs, 1, 'Where the next run of the repair job goes on: rounds over all users, of any number.');
+    answers(
+      repairs,
+      1,
+      'Where the next run of the repair job goes on, in rounds over all users, of any number, and whom it begins with: those whose repair failed.',
+    );
     const repair = new Handler(this, 'Repair', {
       entry: 'friends-counter/repair.improved',
       does: 'Recounts users in turn under a fence, adds the difference, counts what was left.',
@@ -172,14 +176,18 @@ export class FriendsCounterImproved extends Stack {
     repair.allow(['dynamodb:Scan'], users.tableArn);
     repair.allow(['dynamodb:Query', 'dynamodb:BatchGetItem', 'dynamodb:PutItem'], friends.tableArn);
     repair.allow(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], counters.tableArn);
-    repair.allow(['dynamodb:GetItem', 'dynamodb:PutItem'], repairs.tableArn);
+    repair.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], repairs.tableArn);
     const often = new Schedule(this, 'Often', {
       description: 'Repairs the counters of the users whose turn it is.',
       schedule: ScheduleExpression.rate(Duration.minutes(15)),
       enabled: schedulesEnabled(this),
       target: new LambdaInvoke(repair.function, { input: ScheduleTargetInput.fromObject({}) }),
     });
-    answers(often, 1, 'A counter that something damaged is right again after a round.');
+    answers(
+      often,
+      1,
+      'A counter that something damaged is right again after a round. One whose repair failed is tried again in each run, and as long as it is wrong, the run says that it failed.',
+    );
 
     const api = new HttpApi(this, 'Api', { does: 'Users, friends and posts.', requestsPerSecondMax: 25_000 });
     api.route('PUT /users/{user}', register);
