@@ -177,6 +177,8 @@ export class FriendsCounterImproved extends Stack {
     repair.allow(['dynamodb:Query', 'dynamodb:BatchGetItem', 'dynamodb:PutItem'], friends.tableArn);
     repair.allow(['dynamodb:BatchGetItem', 'dynamodb:UpdateItem'], counters.tableArn);
     repair.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], repairs.tableArn);
+    // The schedule comes again soon enough: Lambda's own two retries of a run that failed would run beside it.
+    repair.function.configureAsyncInvoke({ retryAttempts: 0 });
     const often = new Schedule(this, 'Often', {
       description: 'Repairs the counters of the users whose turn it is.',
       schedule: ScheduleExpression.rate(Duration.minutes(15)),
