@@ -24,6 +24,10 @@ Lambda with Amazon SQS"). ministack stops at the ten that one ReceiveMessage giv
 
 A bucket of a template has the object lock that the template gives it (AWS::S3::Bucket, ObjectLockEnabled and
 ObjectLockConfiguration). ministack's CloudFormation leaves both out, and what should be locked can be deleted.
+
+An alarm of a template may be over an expression (AWS::CloudWatch::Alarm, Metrics). ministack refuses the stack. Here it
+stands for an alarm over the expression's first metric: no more than that is evaluated, so that nothing should be
+concluded from its state.
 """
 
 import json
@@ -39,6 +43,7 @@ request_tag_context = iam_actions.request_tag_context
 get_object = s3._get_object
 paginate_evaluated_items = dynamodb._paginate_evaluated_items
 add_consumed_capacity = dynamodb._add_consumed_capacity
+metric_alarm_record = provisioners._cw_metric_alarm_record
 execute_function = lambda_svc._execute_function_warm
 node_script = lambda_runtime._NODEJS_WORKER_SCRIPT
 
@@ -127,6 +132,15 @@ def create_bucket(logical_id, properties, stack):
     return name, attributes
 
 
+def alarm_record(name, properties):
+    metrics = [one["MetricStat"] for one in properties.get("Metrics") or [] if "MetricStat" in one]
+    if not metrics:
+        return metric_alarm_record(name, properties)
+    rest = {key: value for key, value in properties.items() if key != "Metrics"}
+    plain = {**metrics[0]["Metric"], "Period": metrics[0]["Period"], "Statistic": metrics[0]["Stat"]}
+    return metric_alarm_record(name, {**rest, **plain})
+
+
 def execute_named(function, event, request_id):
     result = execute_function(function, event, request_id)
     if not result.get("error"):
@@ -151,6 +165,7 @@ if __name__ == "__main__":
     dynamodb._add_consumed_capacity = add_capacity_by_bytes
     sqs._receive_messages_for_esm = receive_batch
     provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["create"] = create_bucket
+    provisioners._cw_metric_alarm_record = alarm_record
     lambda_svc._execute_function_warm = execute_named
     lambda_runtime._NODEJS_WORKER_SCRIPT = node_script.replace(threw, threw_named)
     app.main()

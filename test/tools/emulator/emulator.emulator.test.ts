@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { CloudFormationClient, CreateStackCommand, waitUntilStackCreateComplete } from '@aws-sdk/client-cloudformation';
+import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -171,6 +173,35 @@ describe('startEmulator', () => {
       await dynamo.send(new GetItemCommand({ TableName: 'letters', Key: { id: { S: 'long' } } }));
       const scan = { TableName: 'letters', ReturnConsumedCapacity: 'TOTAL' } as const;
       expect((await dynamo.send(new ScanCommand(scan))).ConsumedCapacity?.CapacityUnits).toBe(6);
+    } finally {
+      await stop();
+    }
+  });
+
+  it('takes a template whose alarm is over an expression, as CloudFormation does', async () => {
+    const { aws, stop } = await startEmulator();
+    try {
+      const cloudformation = new CloudFormationClient(aws);
+      const Metric = { Namespace: 'Bank', MetricName: 'Audits' };
+      const Properties = {
+        Metrics: [
+          { Id: 'filled', Expression: 'FILL(audits, 0)' },
+          { Id: 'audits', ReturnData: false, MetricStat: { Metric, Period: 3600, Stat: 'SampleCount' } },
+        ],
+        ComparisonOperator: 'LessThanThreshold',
+        Threshold: 1,
+        EvaluationPeriods: 26,
+      };
+      const TemplateBody = JSON.stringify({ Resources: { Alarm: { Type: 'AWS::CloudWatch::Alarm', Properties } } });
+      await cloudformation.send(new CreateStackCommand({ StackName: 'alarms', TemplateBody }));
+      await waitUntilStackCreateComplete(
+        { client: cloudformation, minDelay: 1, maxDelay: 1, maxWaitTime: 30 },
+        { StackName: 'alarms' },
+      );
+      const { MetricAlarms } = await new CloudWatchClient(aws).send(new DescribeAlarmsCommand({}));
+      expect(MetricAlarms).toMatchObject([
+        { ...Metric, Period: 3600, Statistic: 'SampleCount', EvaluationPeriods: 26 },
+      ]);
     } finally {
       await stop();
     }
