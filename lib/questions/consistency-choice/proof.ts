@@ -347,10 +347,13 @@ async function askForSuggestions(target: Target, http: HttpClient) {
     if (isOld) understated += 1;
     return body;
   };
-  const askUntil = async (isEnough: (body: SuggestionsBody) => boolean, atLeast: number): Promise<void> => {
+  /** Returns all answers. */
+  const askUntil = async (isEnough: (body: SuggestionsBody) => boolean, atLeast: number) => {
+    const bodies: SuggestionsBody[] = [];
     for (let asked = 1; ; asked += 1) {
       const body = await ask();
-      if (asked >= atLeast && isEnough(body)) return;
+      bodies.push(body);
+      if (asked >= atLeast && isEnough(body)) return bodies;
       if (asked > answersMax) throw new Error(`${asked} answers, and the last is still ${JSON.stringify(body)}`);
       if (asked >= atLeast) await sleep(askAgainMs);
     }
@@ -359,16 +362,25 @@ async function askForSuggestions(target: Target, http: HttpClient) {
   await change(1, 0);
   await askUntil(({ version }) => version === 1, 1);
   [answers, waited] = [0, 0];
-  await change(2, slowMs);
-  // Until the cache is behind: the service is being asked for version 2 at that moment, and gets another.
-  await askUntil(({ source, version }) => source === 'stale' || version === 2, sizes[target.scale].answers / 2);
-  // By now the service has looked, and has not replied: what it found is old before it arrives.
-  await sleep(slowMs / 2);
-  await change(3, slowMs);
-  await askUntil(({ version }) => version === 3, sizes[target.scale].answers / 2);
+  let atLeast: number = sizes[target.scale].answers / 2;
+  for (let version = 2; version <= versionsMax; version += 2) {
+    await change(version, slowMs);
+    // Until the cache is behind: the service is being asked for this version at that moment, and gets another.
+    const isBehind = await askUntil(({ source, version: seen }) => source === 'stale' || seen === version, atLeast);
+    // By now the service has looked, and has not replied: what it found is old before it arrives.
+    await sleep(slowMs / 2);
+    await change(version + 1, slowMs);
+    const after = await askUntil(({ version: seen }) => seen === version + 1, atLeast);
+    // On a busy machine it may have looked too late, or replied by then: once more.
+    const arrivedOld = after.findIndex(({ version: seen }) => seen === version) > 0;
+    if (isBehind.at(-1)!.source !== 'stale' || arrivedOld) break;
+    atLeast = 1;
+  }
   return { waitedShare: waited / answers, understated };
 }
 
+/** Six times at the most. */
+const versionsMax = 12;
 /** What a busy emulator may add to a wait. */
 const waitSlackMs = 100;
 /** A cache is fresh for seconds: the answers that are asked for until it is not are many times this apart at the most. */
