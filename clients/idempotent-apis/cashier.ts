@@ -17,9 +17,12 @@ export interface Patience {
   readonly lostShare: number;
   /** Hears every final reply, lost ones too. */
   readonly onFinal?: (reply: Reply) => void;
+  /** Passes that time when absent. */
+  readonly wait?: (ms: number) => Promise<unknown>;
 }
 
-const giveUpMs = 300_000;
+/** Of waits that are minutes together: as attempts, since who is one of thousands waits for a turn as well. */
+const attemptsMax = 100;
 const firstDelayMs = 50;
 const delayMaxMs = 5_000;
 
@@ -27,19 +30,20 @@ const delayMaxMs = 5_000;
  * What a client does that must not charge twice and must know how it ended: sends the same request, with the same key,
  * until it has a final reply. Waits as long as Retry-After says, otherwise with full jitter.
  *
- * @throws {Error} when there is no final reply for five minutes.
+ * @throws {Error} when none of a hundred replies was final.
  */
-export async function untilFinal(send: Send, { random, lostShare, onFinal }: Patience): Promise<Reply> {
-  const deadlineMs = Date.now() + giveUpMs;
+export async function untilFinal(send: Send, { random, lostShare, onFinal, wait = sleep }: Patience): Promise<Reply> {
   for (let attempt = 0; ; attempt += 1) {
     const reply = await send().catch(() => undefined);
     const final = reply !== undefined && isFinal(reply);
     if (final) onFinal?.(reply);
     if (final && !random.share(lostShare)) return reply;
-    if (Date.now() > deadlineMs)
-      throw new Error(`no final reply for ${giveUpMs} ms, the last one was ${JSON.stringify(reply)?.slice(0, 300)}`);
+    if (attempt + 1 === attemptsMax)
+      throw new Error(
+        `no final reply in ${attemptsMax} attempts, the last was ${JSON.stringify(reply)?.slice(0, 300)}`,
+      );
     const retryAfterS = Number(reply?.headers['retry-after'] ?? 0);
-    await sleep(retryAfterS * 1000 + random.below(Math.min(delayMaxMs, firstDelayMs * 2 ** attempt)));
+    await wait(retryAfterS * 1000 + random.below(Math.min(delayMaxMs, firstDelayMs * 2 ** attempt)));
   }
 }
 
