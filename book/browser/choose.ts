@@ -1,4 +1,4 @@
-import { choose, type Choice, questions, type Setting } from '../../engines/consistency/choose.ts';
+import { choose, type Choice, costText, questions, type Setting } from '../../engines/consistency/choose.ts';
 import { commandOf, type Given, givenIn, isComplete, queryOf, unanswered } from './answers.ts';
 
 const byId = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E;
@@ -40,15 +40,11 @@ function showChoice({ consistency, reason, read, write, cautions }: Choice): voi
   );
 }
 
-function settingElements(what: string, { does, setting, usdPerMillion, why }: Setting): readonly HTMLElement[] {
+function settingElements(what: string, one: Setting): readonly HTMLElement[] {
+  const { does, setting, why } = one;
   return [
     element('h3', `${what}: ${does}`),
-    element(
-      'dl',
-      ...entry('setting', setting),
-      ...entry('cost', `${usdPerMillion.toFixed(4)} USD a million, items of up to 1 KB`),
-      ...entry('because', why),
-    ),
+    element('dl', ...entry('setting', setting), ...entry('cost', costText(one)), ...entry('because', why)),
   ];
 }
 

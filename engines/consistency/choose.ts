@@ -178,6 +178,11 @@ function reasonForStrong(answers: Answers): string | undefined {
   return undefined;
 }
 
+/** What a setting costs, in words. */
+export function costText({ usdPerMillion }: Setting): string {
+  return `${usdPerMillion.toFixed(4)} USD a million, items of up to 1 KB`;
+}
+
 function priced(setting: Omit<Setting, 'usdPerMillion'>): Setting {
   return { ...setting, usdPerMillion: costOf(setting.usage).usd };
 }

@@ -46,6 +46,12 @@ export async function retry<Result>(
 }
 
 /**
+ * For each call of a long job, which makes very many of them and needs all: six seconds of waiting on the average before
+ * the job is given up.
+ */
+export const persistence: RetryPolicy = { attemptsMax: 12, baseMs: 25, maxMs: 2_000 };
+
+/**
  * Tries until an attempt does not throw: for what a long job cannot do without, and may do twice. Beneath it an SDK's own
  * retries end early in bad times, for its clients have a budget of them.
  *

@@ -40,7 +40,7 @@ import {
   slotOf,
   slotPrefix,
 } from '../../engines/ledger/chain.ts';
-import { persist, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
+import { persist, persistence, retry } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
 import { patience } from '../kit/patience.ts';
 import {
@@ -66,9 +66,6 @@ export interface BankTables {
 
 /** An item of the accounts' table: an account, with its balance unless that is kept in parts, or a part. */
 type AccountItem = Account & Balance & { readonly changedAtMs: number };
-
-/** An audit makes very many reads, of which one that fails fails all of it. */
-const reading: RetryPolicy = { attemptsMax: 12, baseMs: 25, maxMs: 2_000 };
 
 /** Accounts remembered by an execution environment: what is remembered of them never changes. */
 const rememberedMax = 10_000;
@@ -137,7 +134,7 @@ export function accounts(table: string, dynamo = client) {
       let from: Pick<ScanCommandInput, 'ExclusiveStartKey'> | undefined = {};
       while (from !== undefined) {
         const page = new ScanCommand({ TableName: table, ConsistentRead: true, ...from });
-        const { Items = [], LastEvaluatedKey }: ScanCommandOutput = await persist(reading, patience, async () =>
+        const { Items = [], LastEvaluatedKey }: ScanCommandOutput = await persist(persistence, patience, async () =>
           dynamo.send(page),
         );
         for (const { part, currency, version, balanceMinor, changedAtMs } of Items as AccountItem[])
@@ -334,7 +331,7 @@ export function entries(table: string, dynamo = client) {
         let left: Record<string, unknown>[] = chunk;
         const readSome = async (): Promise<boolean> => {
           const request = new BatchGetCommand({ RequestItems: { [table]: { Keys: left, ConsistentRead: true } } });
-          const { Responses, UnprocessedKeys } = await persist(reading, patience, async () => dynamo.send(request));
+          const { Responses, UnprocessedKeys } = await persist(persistence, patience, async () => dynamo.send(request));
           for (const item of Responses?.[table] ?? []) {
             const entry = entryOfItem(item);
             found.set(placeOf(entry), entry);
@@ -344,12 +341,12 @@ export function entries(table: string, dynamo = client) {
           return left.length < before;
         };
         // The service says what it left, not when to come again: back off where it left all (AWS, "Error retries").
-        const all = await retry(reading, patience, async () => {
+        const all = await retry(persistence, patience, async () => {
           while (left.length > 0) if (!(await readSome())) return undefined;
           return true;
         });
         if (all === undefined)
-          throw new Error(`DynamoDB left ${left.length} entries unread ${reading.attemptsMax} times: start again`);
+          throw new Error(`DynamoDB left ${left.length} entries unread ${persistence.attemptsMax} times: start again`);
       }
       return places.map((place) => found.get(placeOf(place)));
     },
@@ -397,7 +394,7 @@ export function archive(bucket: string, s3 = new S3Client(bounded)) {
     async read({ slot, oldest }: SlotPlace): Promise<string> {
       if (oldest === undefined) return '';
       // The SDK tries a request again, and not a body that breaks off while it is read.
-      return persist(reading, patience, async () => textOf(s3, bucket, slotKey(slot), oldest));
+      return persist(persistence, patience, async () => textOf(s3, bucket, slotKey(slot), oldest));
     },
   };
 }
@@ -439,7 +436,7 @@ export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
       const found = await Array.fromAsync(objectsIn(s3, bucket, checkpointPrefix));
       const { key, oldest } = found.at(-1) ?? {};
       if (key === undefined) return undefined;
-      const text = await persist(reading, patience, async () => textOf(s3, bucket, key, oldest));
+      const text = await persist(persistence, patience, async () => textOf(s3, bucket, key, oldest));
       const checkpoint = oldest === undefined ? undefined : parseCheckpoint(text);
       if (checkpoint === undefined) throw new Error(`${key} is no checkpoint: audit the whole chain (designs audit)`);
       return checkpoint;
@@ -537,7 +534,7 @@ async function* versionsIn(
     after === undefined ? {} : { KeyMarker: after };
   while (marker !== undefined) {
     const request = new ListObjectVersionsCommand({ Bucket: bucket, Prefix: prefix, ...marker });
-    const page: ListObjectVersionsCommandOutput = await persist(reading, patience, async () => s3.send(request));
+    const page: ListObjectVersionsCommandOutput = await persist(persistence, patience, async () => s3.send(request));
     const all = [
       ...(page.Versions ?? []).map(({ Key, VersionId }) => ({ key: Key!, versionId: VersionId })),
       ...(page.DeleteMarkers ?? []).map(({ Key }) => ({ key: Key!, versionId: undefined })),

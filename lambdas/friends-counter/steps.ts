@@ -1,6 +1,6 @@
 /** What the handlers do. Stores, clock and patience are arguments. */
 
-import { type Patience, persist, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
+import { type Patience, persist, persistence, retry } from '../../engines/retry/retry.ts';
 import type { Clock } from '../kit/clock.ts';
 import { json, Problem, type Reply } from '../kit/http.ts';
 import {
@@ -181,9 +181,6 @@ interface RepairStores {
   readonly ledger: Pick<Ledger, 'page' | 'sides' | 'apply'>;
   readonly counters: Pick<Counters, 'fence' | 'correct'>;
 }
-
-/** A repair makes many calls, all of which it needs, and nobody waits for it. */
-const persistence: RetryPolicy = { attemptsMax: 12, baseMs: 25, maxMs: 2_000 };
 
 /**
  * The store, each of whose calls is made again when it throws: the SDK's few attempts, of which its client has a budget,

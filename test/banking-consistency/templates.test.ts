@@ -3,6 +3,7 @@ import { findingsMetric } from '../../lambdas/banking-consistency/env.ts';
 import type { Template } from '../../lib/kit/proof.ts';
 import { question } from '../../lib/questions/banking-consistency/question.ts';
 import { synthesise } from '../../tools/diff/synthesise.ts';
+import { propertiesOf } from '../tools/prove/proof-tests.ts';
 
 interface Threshold {
   readonly Period?: number;
@@ -67,8 +68,7 @@ describe('the alarms of the improved stack', () => {
   }, 60_000);
 
   const alarmOf = (idStart: string) =>
-    Object.entries(template.Resources).find(([id]) => id.startsWith(idStart))![1]
-      .Properties as unknown as AlarmProperties;
+    propertiesOf(template, 'AWS::CloudWatch::Alarm', idStart) as unknown as AlarmProperties;
   /** An audit that comes to its end a little after two, on each of seven nights but those. */
   const nightsBut = (...missed: readonly number[]) =>
     [0, 1, 2, 3, 4, 5, 6]

@@ -3,6 +3,7 @@ import { leaseMs } from '../../lambdas/idempotent-apis/domain.ts';
 import type { Template } from '../../lib/kit/proof.ts';
 import { question } from '../../lib/questions/idempotent-apis/question.ts';
 import { synthesise } from '../../tools/diff/synthesise.ts';
+import { propertiesOf } from '../tools/prove/proof-tests.ts';
 
 describe('the improved stack', () => {
   let template: Template;
@@ -10,19 +11,21 @@ describe('the improved stack', () => {
     template = (await synthesise({ slug: question.slug, variant: 'improved' })).stacks['main']!.template;
   }, 60_000);
 
-  const propertiesOf = (idStart: string) =>
-    Object.entries(template.Resources).find(([id]) => id.startsWith(idStart))![1].Properties!;
-
   it('ends the function that charges before the lease of its claim ends', () => {
-    expect((propertiesOf('ChargeFunction')['Timeout'] as number) * 1000).toBeLessThan(leaseMs);
+    expect((propertiesOf(template, 'AWS::Lambda::Function', 'Charge')['Timeout'] as number) * 1000).toBeLessThan(
+      leaseMs,
+    );
   });
 
   it('deletes keys by the attribute that the conditions compare', () => {
-    expect(propertiesOf('Keys')['TimeToLiveSpecification']).toEqual({ AttributeName: 'expiresAt', Enabled: true });
+    expect(propertiesOf(template, 'AWS::DynamoDB::Table', 'Keys')['TimeToLiveSpecification']).toEqual({
+      AttributeName: 'expiresAt',
+      Enabled: true,
+    });
   });
 
   it('lets GET write nothing but its log', () => {
-    const { Statement } = propertiesOf('ReadRoleDefaultPolicy')['PolicyDocument'] as {
+    const { Statement } = propertiesOf(template, 'AWS::IAM::Policy', 'ReadRole')['PolicyDocument'] as {
       readonly Statement: readonly { readonly Action: string | readonly string[] }[];
     };
     expect(Statement.flatMap(({ Action }) => Action)).toEqual([

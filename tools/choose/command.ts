@@ -1,5 +1,12 @@
 import { type ArgsDef, defineCommand } from 'citty';
-import { choose, type Answers, type Choice, questions, type Setting } from '../../engines/consistency/choose.ts';
+import {
+  choose,
+  type Answers,
+  type Choice,
+  costText,
+  questions,
+  type Setting,
+} from '../../engines/consistency/choose.ts';
 import { completed, type Given } from './ask.ts';
 
 const definitions = {
@@ -49,11 +56,7 @@ function text(answers: Answers, { consistency, reason, read, write, cautions }: 
   ].join('\n');
 }
 
-function settingLines(what: string, { does, setting, usdPerMillion, why }: Setting): readonly string[] {
-  return [
-    `${what}: ${does}`,
-    `  setting  ${setting}`,
-    `  cost     ${usdPerMillion.toFixed(4)} USD a million, items of up to 1 KB`,
-    `  because  ${why}`,
-  ];
+function settingLines(what: string, one: Setting): readonly string[] {
+  const { does, setting, why } = one;
+  return [`${what}: ${does}`, `  setting  ${setting}`, `  cost     ${costText(one)}`, `  because  ${why}`];
 }
