@@ -20,6 +20,14 @@ describe('the last line of a test run', () => {
     expect(lastLine({ passed: 3, failed: 1, skipped: 2 })).toBe('3 passed, 1 failed, 2 skipped');
   });
 
+  it('is of test runs only: other tools load the configuration too', () => {
+    const loading = spawnSync(process.execPath, ['--input-type=module', '-e', `await import('./vitest.config.ts')`], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    expect({ status: loading.status, stdout: loading.stdout }).toEqual({ status: 0, stdout: '' });
+  });
+
   it.each([
     ['all tests that pass', { 'a.test.ts': test(`it('a', () => {}); it('b', () => {});`) }, '2 passed, 0 failed', 0],
     [
