@@ -128,6 +128,15 @@ export interface Fault {
   readonly timesPerEvent?: number;
 }
 
+/**
+ * The fault, and before it the same for the first matching call: what a share hits is left to chance, and a workload of
+ * a hundred calls may go by without one.
+ */
+export function atLeastOnce(fault: Fault & { readonly share: number }): readonly Fault[] {
+  const { share: _, ...certain } = fault;
+  return [{ ...certain, times: 1 }, fault];
+}
+
 export interface FaultControl {
   /**
    * Arms faults in the deployed function whose physical name an output or the template gives; replaces what was armed

@@ -20,7 +20,7 @@ import { checkStrictSerializability, type Transaction } from '../../../engines/h
 import type { Finding } from '../../../engines/ledger/audit.ts';
 import type { Entry, Slot } from '../../../engines/ledger/chain.ts';
 import { randomFrom } from '../../../engines/simulation/random.ts';
-import type { Measured, Proof, Property, Scale, Target } from '../../kit/proof.ts';
+import { atLeastOnce, type Measured, type Proof, type Property, type Scale, type Target } from '../../kit/proof.ts';
 import { question } from './question.ts';
 
 const properties: readonly Property[] = [
@@ -133,9 +133,9 @@ const moverFaults: Faults = [
   ...readerFaults,
   ...(['TransactWriteItems', 'UpdateItem'] as const).flatMap((call): Faults => [
     { call, kind: 'crash-before', share: 0.01 },
-    { call, kind: 'crash-after', share: 0.03 },
-    { call, kind: 'lose-reply', share: 0.05 },
-    { call, kind: 'fail', error: conflictOf[call], share: 0.03 },
+    ...atLeastOnce({ call, kind: 'crash-after', share: 0.03 }),
+    ...atLeastOnce({ call, kind: 'lose-reply', share: 0.05 }),
+    ...atLeastOnce({ call, kind: 'fail', error: conflictOf[call], share: 0.03 }),
     { call, kind: 'fail', error: 'ThrottlingException', share: 0.03 },
     { call, kind: 'fail', error: 'InternalServerError', share: 0.02 },
   ]),

@@ -12,7 +12,17 @@ import {
   type Entry,
   policyOf,
 } from '../../../lambdas/consistency-choice/domain.ts';
-import type { Fault, HttpClient, Measured, Proof, Property, Scale, Target, Template, Usage } from '../../kit/proof.ts';
+import {
+  atLeastOnce,
+  type HttpClient,
+  type Measured,
+  type Proof,
+  type Property,
+  type Scale,
+  type Target,
+  type Template,
+  type Usage,
+} from '../../kit/proof.ts';
 import { question } from './question.ts';
 
 const properties: readonly Property[] = [
@@ -223,7 +233,9 @@ async function moveMoney(target: Target, http: HttpClient, random: Random) {
   for (const writer of target.outputs['Enterers']!.split(',')) {
     await target.faults.arm(writer, [
       { call: 'PutItem', kind: 'crash-after', nth: 1, times: 2 },
-      ...['PutItem', 'TransactWriteItems'].map((call): Fault => ({ call, kind: 'lose-reply', nth: 1, share: 0.1 })),
+      ...['PutItem', 'TransactWriteItems'].flatMap((call) =>
+        atLeastOnce({ call, kind: 'lose-reply', nth: 1, share: 0.1 }),
+      ),
       { call: 'TransactWriteItems', kind: 'crash-before', times: 1 },
       { call: 'TransactWriteItems', kind: 'crash-after', times: 2 },
     ]);
@@ -271,7 +283,9 @@ async function countClicks(target: Target, http: HttpClient, random: Random) {
     await target.faults.arm(writer, [
       { call: 'UpdateItem', kind: 'crash-after', times: 3 },
       { call: 'SendMessage', kind: 'crash-after', times: 3 },
-      ...['UpdateItem', 'SendMessage'].map((call): Fault => ({ call, kind: 'lose-reply', nth: 1, share: 0.05 })),
+      ...['UpdateItem', 'SendMessage'].flatMap((call) =>
+        atLeastOnce({ call, kind: 'lose-reply', nth: 1, share: 0.05 }),
+      ),
       { call: 'TransactWriteItems', kind: 'crash-after', times: 1 },
     ]);
   }

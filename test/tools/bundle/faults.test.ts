@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Fault } from '../../../lib/kit/proof.ts';
+import { atLeastOnce, type Fault } from '../../../lib/kit/proof.ts';
 import { faultsOf, hitsInFiles } from '../../../tools/bundle/proof/faults.ts';
 
 const always = () => true;
@@ -78,6 +78,22 @@ it('counts a fault with times only where its other conditions hold', () => {
   );
   for (const operation of ['PutItem', 'GetItem', 'PutItem']) armed.next(operation);
   expect(taken).toEqual([3]);
+});
+
+it('hits once for certain what a small share might never hit', () => {
+  const fault = { call: 'PutItem', kind: 'lose-reply', nth: 1, share: 0.001 } as const;
+  const takeHit = hitsInFiles(arming());
+  const hit = Array.from({ length: 50 }, (_, index) => {
+    const armed = faultsOf(atLeastOnce(fault), 'seed', `request ${index}`, takeHit);
+    return ['GetItem', 'PutItem', 'PutItem'].map((operation) => armed.next(operation)?.fault.kind);
+  });
+  expect(hit.flat().filter((kind) => kind !== undefined)).toEqual(['lose-reply']);
+  expect(hit[0]).toEqual([undefined, 'lose-reply', undefined]);
+  const often = atLeastOnce({ ...fault, share: 0.3 });
+  const later = Array.from({ length: 500 }, (_, index) =>
+    faultsOf(often, 'seed', `request ${index}`, takeHit).next('PutItem'),
+  );
+  expect(later.filter((each) => each !== undefined).length).toBeGreaterThan(100);
 });
 
 /** The name of an arming whose marks are removed after the test. */
