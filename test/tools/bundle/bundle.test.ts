@@ -114,6 +114,22 @@ it('keeps the instrumentation out of plain bundles, and puts it into proof bundl
   expect(Object.keys(inputs).filter((path) => path.endsWith('/smithy-client/client.js'))).toHaveLength(1);
 });
 
+it('loads nothing of Node’s at the start that no handler uses', async () => {
+  const sources = {
+    'lambdas/demo/import.ts': `import * as http from 'node:http';\nexport const handler = async () => http.STATUS_CODES[418];`,
+    'lambdas/demo/name.ts': `import { STATUS_CODES } from 'http';\nexport const handler = async () => STATUS_CODES[418];`,
+    'lambdas/demo/require.ts': `const http = require('node:http');\nexport const handler = async () => http.STATUS_CODES[418];`,
+    'lambdas/demo/tls.ts': `import https, { Agent } from 'node:https';\nexport const handler = async () => https.Agent === Agent && "I'm a Teapot";`,
+  };
+  const built = await buildBundles({ root: await checkout({ files: sources }) });
+  for (const name of ['import', 'name', 'require', 'tls']) {
+    const bundle = JSON.stringify(join(built, 'demo', name, 'index.mjs'));
+    const script = `import(${bundle}).then(async ({ handler }) =>
+      console.log(await handler(), process.moduleLoadList.filter((module) => module.includes('undici')).length))`;
+    expect(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }), name).toBe("I'm a Teapot 0\n");
+  }
+});
+
 it('builds an edited copy and leaves the sources alone', async () => {
   const root = await checkout({ files });
   const edits = { 'lambdas/demo/words.ts': (source: string) => source.replace('hello', 'goodbye') };
