@@ -6,7 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CloudFormationClient, CreateStackCommand, waitUntilStackCreateComplete } from '@aws-sdk/client-cloudformation';
+import {
+  CloudFormationClient,
+  CreateStackCommand,
+  DeleteStackCommand,
+  waitUntilStackCreateComplete,
+} from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import {
   CreateTableCommand,
@@ -88,6 +93,21 @@ describe('startEmulator', () => {
     await stop();
     await untilGone(worker.pid);
     expect([isAlive(worker.pid), isAlive(pid!), isAlive(-pid!)]).toEqual([false, false, false]);
+  });
+
+  it('ends the processes of a function with its stack', async () => {
+    const { aws, stop } = await startEmulator();
+    try {
+      const code = 'exports.handler = async () => process.pid;';
+      for (const name of ['going', 'staying']) await createFunction(aws, { name, code });
+      const [going, staying] = [await invoke<number>(aws, 'going'), await invoke<number>(aws, 'staying')];
+      await new CloudFormationClient(aws).send(new DeleteStackCommand({ StackName: 'going' }));
+      await untilGone(going);
+      expect([isAlive(going), isAlive(staying)]).toEqual([false, true]);
+      expect(await invoke(aws, 'staying')).toBe(staying);
+    } finally {
+      await stop();
+    }
   });
 
   it('shares nothing between two that run at once', async () => {
