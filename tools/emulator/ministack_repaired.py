@@ -29,11 +29,17 @@ An alarm of a template may be over an expression (AWS::CloudWatch::Alarm, Metric
 stands for an alarm over the expression's first metric: no more than that is evaluated, so that nothing should be
 concluded from its state.
 
+What an invocation prints is in the log when it has its reply, as the last lines of a process that died are (AWS Lambda
+reports END after them). ministack waits 50 ms for a first line, and on a busy machine hands a line over with the next
+invocation, or loses it with the process. Here a mark ends what is printed before each reply, and the log is read up to it.
+
 A function that goes with its stack takes its processes with it. ministack ends them only when the function is deleted by
 itself: a run of many stacks left some three hundred behind, and 8 GB.
 """
 
 import json
+import queue
+import time
 
 from ministack import app
 from ministack.core import iam_actions, lambda_runtime
@@ -54,6 +60,17 @@ node_script = lambda_runtime._NODEJS_WORKER_SCRIPT
 # What the worker of a function answers has no place for the name, so it comes before the message.
 threw = "error: String(err.message || err), trace"
 threw_named = r"error: `${err.name || 'Error'}\0${err.message || err}`, trace"
+
+# The reply that a process is ready comes before any invocation, and ends none.
+printed_all = "\x00printed all"
+writes = "const _realStdoutWrite = process.stdout.write.bind(process.stdout);"
+writes_marked = r"""const _bareStdoutWrite = process.stdout.write.bind(process.stdout);
+const _realStdoutWrite = (reply) => {
+  if (!reply.startsWith('{"status":"ready"')) _stderrWrite("\n\0printed all\n");
+  return _bareStdoutWrite(reply);
+};"""
+drain = lambda_runtime.Worker._drain_stderr_bounded
+drain_max_seconds = 10
 
 
 def pin_secure_origin(address, _secure):
@@ -145,6 +162,27 @@ def alarm_record(name, properties):
     return metric_alarm_record(name, {**rest, **plain})
 
 
+def drain_whole(worker, **waits):
+    if not worker.config.get("Runtime", "").startswith("nodejs"):
+        return drain(worker, **waits)
+    lines = []
+    deadline = time.monotonic() + drain_max_seconds
+    while time.monotonic() < deadline:
+        # Asked before the queue is: a thread that has ended adds nothing to it.
+        is_ended = not worker._stderr_thread.is_alive()
+        try:
+            line = worker._stderr_queue.get(timeout=0 if is_ended else 0.1)
+        except queue.Empty:
+            if is_ended:
+                break
+            continue
+        if line == printed_all:
+            break
+        if line:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def delete_function_whole(name, properties):
     delete_function(name, properties)
     lambda_runtime.invalidate_worker(name)
@@ -165,7 +203,9 @@ def execute_named(function, event, request_id):
 
 
 if __name__ == "__main__":
-    assert threw in node_script, "the worker's script is another than the one that is mended here"
+    mends = {threw: threw_named, writes: writes_marked}
+    for was in mends:
+        assert node_script.count(was) == 1, f"the worker's script is another than the one that is mended here: {was}"
     app.pin_request_origin = pin_secure_origin
     iam_actions.extract_iam_action = extract_grantable_action
     iam_actions.request_tag_context = request_context
@@ -177,5 +217,8 @@ if __name__ == "__main__":
     provisioners._cw_metric_alarm_record = alarm_record
     provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["delete"] = delete_function_whole
     lambda_svc._execute_function_warm = execute_named
-    lambda_runtime._NODEJS_WORKER_SCRIPT = node_script.replace(threw, threw_named)
+    for was, becomes in mends.items():
+        node_script = node_script.replace(was, becomes)
+    lambda_runtime._NODEJS_WORKER_SCRIPT = node_script
+    lambda_runtime.Worker._drain_stderr_bounded = drain_whole
     app.main()

@@ -13,6 +13,7 @@ import {
   waitUntilStackCreateComplete,
 } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -138,6 +139,38 @@ describe('startEmulator', () => {
         errorType: 'Runtime.ExitError',
         errorMessage: expect.stringMatching(/^RequestId: [\w-]+ Error: Runtime exited/),
       });
+    } finally {
+      await stop();
+    }
+  });
+
+  it('has all that an invocation printed in the log when it replied, or its process died', async () => {
+    const { aws, stop } = await startEmulator();
+    const logs = new CloudWatchLogsClient(aws);
+    const [lines, callers] = [120, 72];
+    // A pipe that is full says so, and nothing is printed.
+    const print = `for (let line = 0; line < ${lines};) try {
+        fs.writeSync(2, 'line ' + 'x'.repeat(400) + '\\n');
+        line += 1;
+      } catch (error) { if (error.code !== 'EAGAIN') throw error; }`;
+    const printed = async (name: string): Promise<number> => {
+      const logGroupName = `/aws/lambda/${name}`;
+      const { events = [] } = await logs.send(new FilterLogEventsCommand({ logGroupName, limit: 10_000 }));
+      return events.filter(({ message }) => message!.startsWith('line ')).length;
+    };
+    try {
+      for (const [name, end] of Object.entries({
+        returns: '',
+        throws: "throw new Error('refused');",
+        dies: "process.kill(process.pid, 'SIGKILL');",
+      })) {
+        const code = `const fs = require('node:fs'); exports.handler = async () => { ${print} ${end} };`;
+        await createFunction(aws, { name, code });
+        await Promise.all(Array.from({ length: callers }, async () => invoke(aws, name)));
+        expect(await printed(name), name).toBe(lines * callers);
+      }
+      await createFunction(aws, { name: 'silent', code: 'exports.handler = async () => 1;' });
+      expect(await invoke(aws, 'silent')).toBe(1);
     } finally {
       await stop();
     }
