@@ -210,6 +210,13 @@ export function auditor({ aws, outputs }: Console) {
       await set('AccountsTable', { part }, 'balanceMinor', balanceMinor);
     },
 
+    /** Takes an entry, which must be the newest of its part, out of ledger and balance, as if it had never been. */
+    async undo({ part, version, entry, balanceMinor, deltaMinor }: Entry & { readonly entry: string }): Promise<void> {
+      await remove('EntriesTable', { part, entry });
+      await set('AccountsTable', { part }, 'version', version - 1);
+      await set('AccountsTable', { part }, 'balanceMinor', balanceMinor - deltaMinor);
+    },
+
     /** Puts another slot over one. */
     async overwriteSlot(slot: Slot): Promise<void> {
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key: slotKey(slot.slot), Body: slotText(slot) }));

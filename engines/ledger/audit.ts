@@ -66,6 +66,11 @@ export interface AuditOptions {
   readonly sha256: Sha256;
   /** What an audit before this one found to be right, and need not be walked again. */
   readonly since?: AuditCheckpoint;
+  /**
+   * A slot that was known to be written before the chain was read: all up to it must be there, and what lies beyond it,
+   * written meanwhile or planted, is for the next audit to read again. When absent, the chain ends where it ends.
+   */
+  readonly head?: number;
 }
 
 /** What the chain came to up to a slot: an audit that knows it reads only what was archived since. */
@@ -122,6 +127,8 @@ export class Audit {
   #evidenceTotal = 0;
   #firstBrokenLink: Finding | undefined;
   #last = { slot: 0, hash: genesis };
+  /** What the slots up to the head came to, from the first beyond it on. */
+  #atHead: AuditCheckpoint | undefined;
   /** Whether the slot that a checkpoint ends at was seen, and seen to be there. */
   #isAnchored = true;
   #slots = 0;
@@ -143,8 +150,10 @@ export class Audit {
    * @param slot that the text holds
    */
   addSlot({ slot: number, text, versions }: StoredSlot, slot: Slot | undefined = parseSlot(text)): readonly Entry[] {
+    const { sha256, head = Infinity } = this.#options;
+    if (number > head) this.#atHead ??= this.checkpoint();
     const { slot: lastSlot, hash: lastHash } = this.#last;
-    const hash = this.#options.sha256(text);
+    const hash = sha256(text);
     if (versions > 1) this.#breakLink(number, `slot ${number} was overwritten or deleted: it has ${versions} versions`);
     if (number === lastSlot && number === this.#options.since?.slot) {
       if (hash !== lastHash) this.#breakLink(number, `slot ${number} is another than the audit before this one saw`);
@@ -185,11 +194,15 @@ export class Audit {
     }
   }
 
-  /** What the slots so far came to. To be asked for before anything that the archive has not is added. */
+  /**
+   * What the slots so far came to, no further than the head. To be asked for before anything that the archive has not is
+   * added.
+   */
   checkpoint(): AuditCheckpoint {
+    if (this.#atHead !== undefined) return this.#atHead;
     return {
       ...this.#last,
-      findings: this.#evidence,
+      findings: [...this.#evidence],
       findingsTotal: this.#evidenceTotal,
       parts: [...this.#parts].map(([part, { currency = '', version, balanceMinor, waiting }]) => ({
         part,
@@ -228,7 +241,9 @@ export class Audit {
 
   /** What all of it came to; asked for once, when every slot was added, and what the archive has not. */
   report(): AuditReport {
-    const { since } = this.#options;
+    const { since, head = 0 } = this.#options;
+    const next = this.#last.slot + 1;
+    if (next <= head) this.#breakLink(next, `slot ${next} of the archive is missing`);
     if (!this.#isAnchored) this.#breakLink(since!.slot, `slot ${since!.slot} of the archive is missing`);
     for (const { part, version, balanceMinor } of this.#kept.values()) {
       if (!Number.isSafeInteger(version) || !Number.isSafeInteger(balanceMinor))

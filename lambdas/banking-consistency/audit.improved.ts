@@ -6,13 +6,14 @@ import { logger, run } from '../kit/run.ts';
 import { auditVariables, findingsMetric } from './env.ts';
 import { parseAuditInput } from './input.ts';
 import { audit } from './steps.ts';
-import { accounts, archive, checkpoints, entries, metric } from './store.ts';
+import { accounts, archive, checkpoints, entries, heads, metric } from './store.ts';
 
 const env = readEnv(auditVariables);
 const effects = {
   accounts: accounts(env.accountsTable),
   entries: entries(env.entriesTable),
   archive: archive(env.archiveBucket),
+  heads: heads(env.headsTable),
   clock: systemClock,
   sha256: (text: string) => createHash('sha256').update(text).digest('hex'),
 };

@@ -16,6 +16,7 @@ export const auditVariables = {
   accountsTable: 'ACCOUNTS_TABLE',
   entriesTable: 'ENTRIES_TABLE',
   archiveBucket: 'ARCHIVE_BUCKET',
+  headsTable: 'HEADS_TABLE',
 } as const;
 
 /** What the alarm looks at. */

@@ -316,6 +316,7 @@ export interface Auditing {
   readonly accounts: Pick<Accounts, 'balances'>;
   readonly entries: Pick<Entries, 'at'>;
   readonly archive: Pick<Archive, 'slots' | 'read'>;
+  readonly heads: Pick<Heads, 'get'>;
   readonly clock: Clock;
   readonly sha256: Sha256;
   /** What is younger may be on its way to the archive. */
@@ -340,6 +341,7 @@ export async function audit({
   accounts,
   entries,
   archive,
+  heads,
   clock,
   sha256,
   toleranceMs,
@@ -347,8 +349,9 @@ export async function audit({
   isLate = () => false,
 }: Auditing): Promise<{ readonly report: AuditReport | undefined; readonly checkpoint: AuditCheckpoint }> {
   const readAtMs = clock();
-  const options = { readAtMs, toleranceMs, sha256, ...(since === undefined ? {} : { since }) };
-  const audit = new Audit(await Array.fromAsync(accounts.balances()), options);
+  const balances = await Array.fromAsync(accounts.balances());
+  const head = await heads.get();
+  const audit = new Audit(balances, { readAtMs, toleranceMs, sha256, head, ...(since === undefined ? {} : { since }) });
   const read = async (place: SlotPlace) => {
     const text = await archive.read(place);
     const slot = parseSlot(text);

@@ -332,6 +332,7 @@ describe('an audit', () => {
             ),
         },
         archive,
+        heads,
         clock: () => 1_000_000,
         sha256,
         toleranceMs: 0,

@@ -68,7 +68,7 @@ export class BankingConsistencyImproved extends Stack {
     answers(
       heads,
       3,
-      'Where the archive ends, for a writer that starts anew: looked for in the bucket, the end is wherever somebody has taken something away, and what is written there no night’s audit reads.',
+      'Where the archive ends, for a writer that starts anew: looked for in the bucket, the end is wherever somebody has taken something away, and what is written there no night’s audit reads. The audit knows by it what was taken from the end.',
     );
     const bank = variables(bankVariables, {
       accountsTable: accounts.tableName,
@@ -178,6 +178,7 @@ export class BankingConsistencyImproved extends Stack {
         accountsTable: accounts.tableName,
         entriesTable: entries.tableName,
         archiveBucket: archive.bucketName,
+        headsTable: heads.tableName,
       }),
     });
     answers(
@@ -187,6 +188,7 @@ export class BankingConsistencyImproved extends Stack {
     );
     audit.allow(['dynamodb:Scan'], accounts.tableArn);
     audit.allow(['dynamodb:BatchGetItem'], entries.tableArn);
+    audit.allow(['dynamodb:GetItem'], heads.tableArn);
     archive.allowObjects(audit, ['s3:GetObjectVersion'], 'chain/');
     archive.allowObjects(audit, ['s3:GetObjectVersion', 's3:PutObject'], 'checkpoints/');
     archive.allowList(audit, ['s3:ListBucketVersions']);
@@ -285,6 +287,7 @@ export class BankingConsistencyImproved extends Stack {
     new CfnOutput(this, 'Movers', { value: `${transfer.function.functionName},${reverse.function.functionName}` });
     new CfnOutput(this, 'Readers', { value: read.function.functionName });
     new CfnOutput(this, 'ArchiveBucket', { value: archive.bucketName });
+    new CfnOutput(this, 'HeadsTable', { value: heads.tableName });
     new CfnOutput(this, 'Archivers', { value: archiver.function.functionName });
     new CfnOutput(this, 'Auditor', { value: audit.function.functionName });
   }

@@ -430,7 +430,8 @@ async function tamper(books: Books, bank: Teller, early: Slot | undefined): Prom
     cases.push({ name: 'a slot is deleted past the lock', fits: ({ slot }) => slot === removed.slot });
     await books.removeSlot(removed.slot, true);
   }
-  if (backdated !== undefined) {
+  const last = await evidence(books, bank, 6);
+  if (backdated !== undefined && last !== undefined) {
     cases.push({
       name: 'a transfer is backdated in the ledger and past the lock, with the archive off',
       fits: ({ slot }) => slot === backdated.slot,
@@ -446,6 +447,14 @@ async function tamper(books: Books, bank: Teller, early: Slot | undefined): Prom
       const { entry: key } = entries.find((one) => placeOf(one) === placeOf(entry))!;
       await books.setOfEntry({ part: entry.part, entry: key }, 'atMs', entry.atMs);
     }
+    cases.push({
+      name: 'a transfer is taken back everywhere, its slot being the last of all',
+      fits: ({ slot }) => slot === last.slot,
+    });
+    const { transferId } = last.changes[0]!.entry;
+    for (const { slot } of await books.slots()) if (slot >= last.slot) await books.removeSlot(slot, true);
+    for (const entry of await books.entries()) if (entry.transferId === transferId) await books.undo(entry);
+    await books.removeTransfer(transferId);
   }
   const both = await audits(books);
   return cases

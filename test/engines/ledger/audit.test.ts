@@ -72,6 +72,62 @@ function booksUntil({ slots, ledger }: Books, count: number): Books {
   return { slots: early, ledger: entries, balances: [...balances.values()] };
 }
 
+describe('an audit that knows the chain’s head', () => {
+  test.prop([honestBooks, seed])('finds the same in books in which all is well, and comes as far', (books, by) => {
+    const count = by % (books.slots.length + 1);
+    const { report, checkpoint } = auditSince({ ...books, head: count }, undefined);
+    expect(report).toEqual(auditOf(books));
+    expect(checkpoint).toEqual(auditSince({ ...books, slots: books.slots.slice(0, count) }, undefined).checkpoint);
+    const next = auditSince({ ...books, head: books.slots.length }, kept(checkpoint));
+    expect(next.report).toMatchObject({ ok: true, since: count, slots: books.slots.length - count });
+    expect(next.checkpoint.slot).toBe(books.slots.length);
+  });
+
+  test.prop([honestBooks, seed])('misses slots at the end, with all that they held taken back', (books, by) => {
+    const head = books.slots.length;
+    const count = by % head;
+    const early = booksUntil(books, count);
+    // Nothing else tells: what is left agrees.
+    expect(auditOf(early, 10_000_000, 20_000_000)).toMatchObject({ ok: true });
+    const { report, checkpoint } = auditSince({ ...early, head }, undefined, 10_000_000, 20_000_000);
+    const missing = { slot: count + 1, detail: `slot ${count + 1} of the archive is missing` };
+    expect(report).toMatchObject({ ok: false, findingsTotal: 1, firstBrokenLink: missing, findings: [missing] });
+    expect(auditSince({ ...early, head }, kept(checkpoint), 10_000_000, 20_000_000).report).toMatchObject({
+      ok: false,
+      findingsTotal: 1,
+      firstBrokenLink: missing,
+    });
+  });
+
+  test.prop([honestBooks, seed])('is not led past it by slots that somebody planted', (books, by) => {
+    const count = by % books.slots.length;
+    const { ledger, balances, slots } = booksUntil(books, count);
+    const last = slots.at(-1);
+    const planted = [...(by % 2 === 0 ? [count + 1] : []), 999_999_999_998, 999_999_999_999].map((slot): StoredSlot => {
+      const text = slotText({
+        slot,
+        previous: last === undefined ? '' : sha256(last.text),
+        writtenAtMs: 0,
+        changes: [],
+      });
+      return { slot, text: by % 3 === 0 ? 'anything' : text, versions: 1 };
+    });
+    const first = auditSince({ ledger, balances, slots: [...slots, ...planted], head: count }, undefined);
+    expect(first.report.ok).toBe(false);
+    expect(first.checkpoint).toEqual(auditSince({ ledger, balances, slots }, undefined).checkpoint);
+    // The next night reads what was written since, and names what is wrong with it, however far ahead others lie.
+    const at = count + (by % (books.slots.length - count));
+    const wrong = books.slots.map((stored, index) => (index === at ? { ...stored, versions: 2 } : stored));
+    const ahead = planted.filter(({ slot }) => slot > books.slots.length);
+    const next = auditSince(
+      { ...books, slots: [...wrong, ...ahead], head: books.slots.length },
+      kept(first.checkpoint),
+    );
+    expect(next.report.firstBrokenLink).toMatchObject({ slot: at + 1, detail: expect.stringContaining('2 versions') });
+    expect(next.checkpoint.slot).toBe(books.slots.length);
+  });
+});
+
 describe('an audit that goes on from a checkpoint', () => {
   test.prop([honestBooks, seed])(
     'finds all well where all is, and reads only what was archived since',

@@ -17,6 +17,8 @@ export interface Books {
   balances: KeptBalance[];
   ledger: Entry[];
   slots: StoredSlot[];
+  /** As the audit knows it; unknown when absent. */
+  head?: number;
 }
 
 /** Books in which all is well: transfers among six accounts, archived in slots of random sizes. */
@@ -74,12 +76,18 @@ export function auditOf(books: Books, readAtMs?: number, toleranceMs?: number): 
 
 /** An audit that goes on from a checkpoint, and the next one. */
 export function auditSince(
-  { balances, ledger, slots }: Books,
+  { balances, ledger, slots, head }: Books,
   since: AuditCheckpoint | undefined,
   readAtMs = 10_000_000,
   toleranceMs = 0,
 ): { readonly report: AuditReport; readonly checkpoint: AuditCheckpoint } {
-  const audit = new Audit(balances, { readAtMs, toleranceMs, sha256, ...(since === undefined ? {} : { since }) });
+  const audit = new Audit(balances, {
+    readAtMs,
+    toleranceMs,
+    sha256,
+    ...(since === undefined ? {} : { since }),
+    ...(head === undefined ? {} : { head }),
+  });
   const entryAt = ({ part, version }: Place) =>
     ledger.find((entry) => entry.part === part && entry.version === version);
   for (const stored of slots.filter(({ slot }) => slot >= (since?.slot ?? 0))) {
