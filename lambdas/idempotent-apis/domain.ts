@@ -166,7 +166,7 @@ export type NetworkAnswer =
   | { readonly outcome: 'stale' };
 
 /** How long a slow issuer takes: longer than a lease. */
-export const issuerSlowMs = 17_000;
+export const issuerSlowMs = 22_000;
 
 const issuers = ['visa', 'declined', 'down', 'slow'] as const;
 

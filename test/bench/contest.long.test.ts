@@ -30,7 +30,7 @@ describe('a contest', () => {
   it('runs in turns, compares medians with ours, and holds each against its bar', async () => {
     const { result, left } = await run([
       node('ours', says('b\na\n', 50)),
-      node('slower', says('a\nb\n', 900), { bar: { atLeast: 2 } }),
+      node('slower', says('a\nb\n', 900), { bar: { atLeast: 1.1 } }),
       node('not slow enough', says('a\nb\n', 60), { bar: { atLeast: 50 } }),
       node('a reference', says('nothing', 60), { isReference: true, bar: { atMost: 40 } }),
     ]);
@@ -39,7 +39,7 @@ describe('a contest', () => {
     expect(slower!.ratio).toBeCloseTo(slower!.seconds / ours!.seconds, 9);
     expect([slower!.meets, close!.meets, reference!.meets]).toEqual([true, false, true]);
     const text = renderContest(result);
-    expect(text).toMatch(/\| slower +\|.*2x ours: met +\|/);
+    expect(text).toMatch(/\| slower +\|.*1\.1x ours: met +\|/);
     expect(text).toMatch(/\| not slow enough +\|.*50x ours: BELOW THE BAR +\|/);
     expect(left.filter((name) => name.startsWith('temporary'))).toEqual([]);
   });

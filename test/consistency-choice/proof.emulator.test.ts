@@ -4,7 +4,7 @@ import { question } from '../../lib/questions/consistency-choice/question.ts';
 import type { EditableTemplate } from '../../tools/deploy/deploy.ts';
 import { edit, firedText, propertiesOf, setVariable, testProof, type ProofTests } from '../tools/prove/proof-tests.ts';
 
-const waited = 'answers that waited longer than 10 ms, with 100 of slack, for a dependency of 500 ms';
+const waited = 'answers that waited longer than 10 ms, with 400 of slack, for a dependency of 500 ms';
 const miscounted = 'clicks that the count misses or has too often, after duplicates and crashes';
 const writeUnits = 'write units of a click';
 const unitsAtLoad = 'write units of a click in two minutes of the load, on 20 pages';

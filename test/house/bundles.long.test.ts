@@ -17,7 +17,7 @@ describe('bundles', () => {
   let directory: string;
   beforeAll(async () => {
     directory = await buildBundles();
-  }, 60_000);
+  }, 300_000);
 
   it('are made of every handler', () => {
     const handlers = catalogue.filter(isBuilt).flatMap(({ slug }) =>

@@ -141,9 +141,12 @@ testProof({
   deployments,
   scale: 'default',
   inPairs: true,
-  // Failures come sooner than a person would have them.
+  // Failures come sooner than a person would have them, and twenty processes send at once, not a hundred.
   template: (template) => {
     propertiesOf(template, 'AWS::SQS::Queue', 'MissedQueue')['VisibilityTimeout'] = 35;
+    propertiesOf(template, 'AWS::Lambda::EventSourceMapping', 'NotifyFunction')['ScalingConfig'] = {
+      MaximumConcurrency: 2,
+    };
   },
   more: (result) => {
     it('meters what each variant used', () => {

@@ -83,7 +83,7 @@ export const question = {
         'five ask. The model assumes a millisecond of the handler’s own at 512 MB (median), and leaves cold starts out: ' +
         'they come before the handler’s time, once in an environment’s life.',
       properties: [
-        'answers that waited longer than 10 ms, with 100 of slack, for a dependency of 500 ms',
+        'answers that waited longer than 10 ms, with 400 of slack, for a dependency of 500 ms',
         'answers that are older than they say',
         '99.9th percentile of the handler’s time, the dependency being heavy-tailed',
         'age of the oldest answer while the dependency is away',

@@ -136,7 +136,7 @@ const authors = { ten: 10, thousand: 1_000, myriad: 5_000 } as const;
 /** Where a counter is switched to the stream: the star is about to get there, the author with 1,000 friends is there. */
 const streamedFrom = load.celebrityFriends.value;
 const clientsAtOnce = 6;
-const settledMaxMs = 60_000;
+const settledMaxMs = 300_000;
 
 /** The same workload for every variant: what differs is what the variant's outputs offer to look at. */
 async function measure(target: Target): Promise<Measured> {
@@ -177,7 +177,8 @@ async function measure(target: Target): Promise<Measured> {
   }
   await session.publishAll(['ten'], 'viral');
   const unitsAgain = await unitsPerInvocation(target, async () => {
-    await pMap(names('view', size.views), () => expectFriends(session, 'ten', 'viral', 10), { concurrency: 4 });
+    // One after the other, in one environment: how many read meanwhile is the model's.
+    for (let view = 0; view < size.views; view += 1) await expectFriends(session, 'ten', 'viral', 10);
   });
 
   say('newcomers whose first request fails, and who never come back');
@@ -216,7 +217,7 @@ async function measure(target: Target): Promise<Measured> {
   await pMap(late.slice(0, -3), insist('unfriend'), { concurrency: clientsAtOnce });
   await target.faults.disarm();
   await untilSettled(session, 'star');
-  const mixed = await wrong(session, [...people, ...newcomers], 'after the changes');
+  const mixed = await wrong(session, [...people, ...newcomers, ...early], 'after the changes');
   const starry = await wrong(session, ['star'], 'after the fans');
 
   say('a celebrity’s new fans');
@@ -339,6 +340,7 @@ async function untilSettled(session: Members, user: string): Promise<void> {
     const sides = await session.sides(user);
     if (sides.every(({ state, counted }) => counted === undefined || (state === 'friends') === (counted === 1))) return;
   }
+  throw new Error(`the stream has not counted the sides of ${user} in ${settledMaxMs / 1000} s`);
 }
 
 interface Wrong {

@@ -31,7 +31,7 @@ export class MissingNotificationsNaive extends Stack {
       entry: 'missing-notifications/deliver',
       does: 'The notification service: sends a notification, once for an idempotency key.',
       memoryMb: 256,
-      timeout: Duration.seconds(5),
+      timeout: Duration.seconds(30),
       environment: variables(deliverVariables, { deliveriesTable: deliveries.tableName }),
     });
     deliver.allow(['dynamodb:PutItem'], deliveries.tableArn);

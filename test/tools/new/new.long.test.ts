@@ -49,7 +49,7 @@ describe('designs new', () => {
     const shown = await run(process.execPath, [join(copy, 'bin/designs.ts'), 'show', slug]);
     expect(shown.stdout).toContain('"PutItem, UpdateItem"');
     expect(readFileSync(join(copy, `lib/questions/${slug}/diff.md`), 'utf8')).toContain('PutItem');
-  }, 60_000);
+  }, 300_000);
 
   it('writes what the compiler, the linter, the formatter and the import rules accept', async () => {
     const script = (path: string, ...args: readonly string[]) =>
@@ -65,7 +65,7 @@ describe('designs new', () => {
     const { modules, summary } = await cruiseRooms(copy);
     expect(modules.filter(({ source }) => source.includes(slug)).length).toBe(10);
     expect(summary.violations.filter(({ from }) => from.includes(slug))).toEqual([]);
-  }, 60_000);
+  }, 300_000);
 
   it('writes what the house tests accept, and tests that pass', async () => {
     const reports = join(copy, 'report.json');
@@ -91,7 +91,7 @@ describe('designs new', () => {
     );
     expect(ours.length).toBeGreaterThan(10);
     expect(ours.filter(({ status }) => status !== 'passed')).toEqual([]);
-  }, 60_000);
+  }, 300_000);
 
   it('refuses the same slug a second time, and changes nothing', async () => {
     const before = readFileSync(join(copy, 'lib/catalogue.ts'), 'utf8');
