@@ -95,7 +95,7 @@ export function bank(accounts: readonly Account[], weather: Weather) {
 }
 
 /** The bucket, in memory. */
-export function memoryArchive(weather: Weather): Archive & { readonly objects: ReadonlyMap<string, string> } {
+export function memoryArchive(weather: Weather): Archive & { readonly objects: Map<string, string> } {
   const objects = new Map<string, string>();
   const numbers = () => [...objects.keys()].toSorted().map((key) => slotOf(key)!);
   return {

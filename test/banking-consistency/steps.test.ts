@@ -248,7 +248,7 @@ describe('writers of the archive that race and die', () => {
   it('go on behind a slot that somebody took away or spoiled, and archive again what it held', async () => {
     for (const spoiled of ['', '{}']) {
       const archive = memoryArchive(calm);
-      const objects = archive.objects as Map<string, string>;
+      const objects = archive.objects;
       const effects = { archive, heads: memoryHeads(calm), clock: () => 1, sha256 };
       for (let index = 0; index < 3; index += 1)
         await append([changeOf(0, index)], 1000, { ...effects, memory: { slots: new Map() } });
@@ -269,7 +269,7 @@ describe('writers of the archive that race and die', () => {
     ];
     for (const gone of holes) {
       const archive = memoryArchive(calm);
-      const objects = archive.objects as Map<string, string>;
+      const objects = archive.objects;
       const memory: ArchiveMemory = { slots: new Map() };
       const effects = { archive, heads: memoryHeads(calm), clock: () => 1, sha256 };
       for (let index = 0; index < slots; index += 1) await append([changeOf(0, index)], 1000, { ...effects, memory });
@@ -313,7 +313,12 @@ describe('an audit', () => {
         .map((entry): ArchivedChange => ({ sequence: `${entry.part} ${entry.version}`, change: 'insert', entry }));
       await append(changes, 1000, { archive, heads, memory, clock: () => 1000, sha256 });
     }
-    const look = async (ledger: typeof world.entries, since?: AuditCheckpoint, isLate = () => false) =>
+    const look = async (
+      ledger: typeof world.entries,
+      since?: AuditCheckpoint,
+      isLate = () => false,
+      slots: Pick<typeof archive, 'slots' | 'read'> = archive,
+    ) =>
       audit({
         since,
         isLate,
@@ -331,7 +336,7 @@ describe('an audit', () => {
               ),
             ),
         },
-        archive,
+        archive: slots,
         heads,
         clock: () => 1_000_000,
         sha256,
@@ -350,6 +355,16 @@ describe('an audit', () => {
     const rest = await look(world.entries, late.checkpoint);
     expect(rest.report).toMatchObject({ ok: true, since: 1, slots: checkpoint.slot - 1 });
     expect(rest.checkpoint).toEqual(checkpoint);
+
+    // Nor does it come to no end because of what somebody planted ahead.
+    const planted = memoryArchive(calm);
+    for (const [key, text] of archive.objects) planted.objects.set(key, text);
+    for (let ahead = 2; ahead < 1000; ahead += 1) planted.objects.set(slotKey(checkpoint.slot + ahead), '{}');
+    let looks = 0;
+    const led = await look(world.entries, undefined, () => (looks += 1) > checkpoint.slot + 3, planted);
+    const missing = { slot: checkpoint.slot + 1, detail: `slot ${checkpoint.slot + 1} of the archive is missing` };
+    expect(led).toMatchObject({ report: { ok: false, firstBrokenLink: missing }, checkpoint });
+    expect(looks).toBe(checkpoint.slot + 4);
 
     // The next one has nothing to add; what is made meanwhile and never archived is missed all the same.
     const { slot } = checkpoint;
