@@ -3,6 +3,7 @@ import {
   type AttributeValue,
   DynamoDBClient,
   DeleteItemCommand,
+  GetItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import {
@@ -159,6 +160,15 @@ export function auditor({ aws, outputs }: Console) {
     },
 
     slots,
+
+    /** The slot that the archive's writers know to be its last; 0 before the first. */
+    async head(): Promise<number> {
+      const Key = { chain: { S: 'ledger' } };
+      const { Item } = await dynamo.send(
+        new GetItemCommand({ TableName: output('HeadsTable'), Key, ConsistentRead: true }),
+      );
+      return Number(Item?.['slot']?.N ?? 0);
+    },
 
     /**
      * What the deployed audit says now, of the whole chain or of what came since it last found all well; undefined where

@@ -41,7 +41,10 @@ export interface AuditReport {
   readonly parts: number;
   /** Entries that are younger than the tolerance and not archived yet. They are added up as the ledger has them. */
   readonly onTheirWay: number;
-  /** The end of the chain: note it elsewhere, and nobody can shorten or rewrite what stands before it. */
+  /**
+   * The end of the chain, where its head is known without what came after that: note it elsewhere, and nobody can shorten
+   * or rewrite what stands before it.
+   */
   readonly head: { readonly slot: number; readonly hash: string };
   readonly firstBrokenLink?: Finding;
   /** The first hundred. */
@@ -154,8 +157,12 @@ export class Audit {
     if (number > head) this.#atHead ??= this.checkpoint();
     const { slot: lastSlot, hash: lastHash } = this.#last;
     const hash = sha256(text);
-    if (versions > 1) this.#breakLink(number, `slot ${number} was overwritten or deleted: it has ${versions} versions`);
-    if (number === lastSlot && number === this.#options.since?.slot) {
+    const isAnchor = number === lastSlot && number === this.#options.since?.slot;
+    const touched = `slot ${number} was overwritten or deleted: it has ${versions} versions`;
+    // What the audit before this one has found there, its checkpoint tells.
+    const isKnown = isAnchor && this.#evidence.some(({ detail }) => detail === touched);
+    if (versions > 1 && !isKnown) this.#breakLink(number, touched);
+    if (isAnchor) {
       if (hash !== lastHash) this.#breakLink(number, `slot ${number} is another than the audit before this one saw`);
       this.#isAnchored = true;
       return [];
@@ -241,10 +248,12 @@ export class Audit {
 
   /** What all of it came to; asked for once, when every slot was added, and what the archive has not. */
   report(): AuditReport {
-    const { since, head = 0 } = this.#options;
-    const next = this.#last.slot + 1;
-    if (next <= head) this.#breakLink(next, `slot ${next} of the archive is missing`);
+    const { since, head } = this.#options;
     if (!this.#isAnchored) this.#breakLink(since!.slot, `slot ${since!.slot} of the archive is missing`);
+    const next = this.#last.slot + 1;
+    if (head !== undefined && next <= head) this.#breakLink(next, `slot ${next} of the archive is missing`);
+    if (head !== undefined && since !== undefined && head < since.slot)
+      this.#find({ detail: `the archive’s head is at slot ${head}, and was at ${since.slot} or later before` });
     for (const { part, version, balanceMinor } of this.#kept.values()) {
       if (!Number.isSafeInteger(version) || !Number.isSafeInteger(balanceMinor))
         this.#find({
@@ -276,6 +285,7 @@ export class Audit {
       if (this.#isOld(atMs))
         this.#find({ transferId, detail: `the entries of transfer ${transferId} add up to ${sumMinor}, not to 0` });
     }
+    const { slot, hash } = this.#atHead ?? this.#last;
     return {
       ok: this.#findingsTotal === 0,
       ...(since === undefined ? {} : { since: since.slot }),
@@ -284,7 +294,7 @@ export class Audit {
       repeats: this.#repeats,
       parts: this.#kept.size,
       onTheirWay: this.#onTheirWay,
-      head: this.#last,
+      head: { slot, hash },
       ...(this.#firstBrokenLink === undefined ? {} : { firstBrokenLink: this.#firstBrokenLink }),
       findings: this.#findings,
       findingsTotal: this.#findingsTotal,

@@ -335,7 +335,7 @@ const placesAtOnce = 1_000;
 /**
  * Walks the chain, adds every entry again, compares with the ledger and the balances. Writes nothing. The checkpoint is
  * for the next audit, which goes on behind it and reports again what this one found in the slots before. Without a
- * report where time was up: the balances are compared by who comes to the chain's end.
+ * report where time was up before the head: the balances are compared by who comes to the chain's end.
  */
 export async function audit({
   accounts,
@@ -363,8 +363,8 @@ export async function audit({
   for await (const { stored, slot, ledger } of pMapIterable(slots, read, { concurrency: slotsAtOnce })) {
     audit.compare(stored.slot, audit.addSlot(stored, slot), ledger);
     if (!isLate()) continue;
-    // Beyond the head lies what was written meanwhile, or planted: enough of it would keep every audit from its end.
-    if (stored.slot > head) break;
+    // Behind the head lies what was written meanwhile, or planted: enough of it would keep every audit from its end.
+    if (stored.slot >= head) break;
     return { report: undefined, checkpoint: audit.checkpoint() };
   }
   const checkpoint = audit.checkpoint();

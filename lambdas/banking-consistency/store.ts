@@ -399,7 +399,7 @@ export function archive(bucket: string, s3 = new S3Client(bounded)) {
   };
 }
 
-/** Where the archive's chain ends: what a writer that starts anew goes on from. */
+/** Where the archive's chain ends: a writer that starts anew goes on from there, an audit misses what is not there. */
 export function heads(table: string, dynamo = client) {
   const Key = { chain: 'ledger' };
   return {

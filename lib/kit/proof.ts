@@ -129,8 +129,8 @@ export interface Fault {
 }
 
 /**
- * The fault, and before it the same for the first matching call: what a share hits is left to chance, and a workload of
- * a hundred calls may go by without one.
+ * The fault, and before it the same for the first matching call of an execution environment: what a share hits is left to
+ * chance, and a workload of a hundred calls may go by without one.
  */
 export function atLeastOnce(fault: Fault & { readonly share: number }): readonly Fault[] {
   const { share: _, ...certain } = fault;

@@ -342,6 +342,11 @@ describe('an audit', () => {
         sha256,
         toleranceMs: 0,
       });
+    /** Time is up when so many slots were looked at. */
+    const lateAfter = (slots: number) => {
+      let looks = 0;
+      return () => (looks += 1) >= slots;
+    };
     expect(world.entries.length).toBeGreaterThan(6);
     const { report, checkpoint } = await look(world.entries);
     expect(report).toMatchObject({ ok: true, entries: world.entries.length });
@@ -352,19 +357,21 @@ describe('an audit', () => {
     // One that time does not suffice for is gone on with where it stopped.
     const late = await look(world.entries, undefined, () => true);
     expect(late).toMatchObject({ report: undefined, checkpoint: { slot: 1 } });
+    const further = await look(world.entries, late.checkpoint, lateAfter(2));
+    expect(further).toMatchObject({ report: undefined, checkpoint: { slot: 2 } });
     const rest = await look(world.entries, late.checkpoint);
     expect(rest.report).toMatchObject({ ok: true, since: 1, slots: checkpoint.slot - 1 });
     expect(rest.checkpoint).toEqual(checkpoint);
+    expect(await look(world.entries, undefined, lateAfter(checkpoint.slot - 1))).toMatchObject({ report: undefined });
+    expect(await look(world.entries, undefined, lateAfter(checkpoint.slot))).toEqual({ report, checkpoint });
 
     // Nor does it come to no end because of what somebody planted ahead.
     const planted = memoryArchive(calm);
     for (const [key, text] of archive.objects) planted.objects.set(key, text);
     for (let ahead = 2; ahead < 1000; ahead += 1) planted.objects.set(slotKey(checkpoint.slot + ahead), '{}');
-    let looks = 0;
-    const led = await look(world.entries, undefined, () => (looks += 1) > checkpoint.slot + 3, planted);
+    const led = await look(world.entries, undefined, lateAfter(checkpoint.slot + 3), planted);
     const missing = { slot: checkpoint.slot + 1, detail: `slot ${checkpoint.slot + 1} of the archive is missing` };
     expect(led).toMatchObject({ report: { ok: false, firstBrokenLink: missing }, checkpoint });
-    expect(looks).toBe(checkpoint.slot + 4);
 
     // The next one has nothing to add; what is made meanwhile and never archived is missed all the same.
     const { slot } = checkpoint;

@@ -20,7 +20,9 @@ export async function auditStack(aws: AwsConfig, stackName: string, toleranceMs:
   const output = (name: string): string => {
     const value = outputs.get(name);
     if (value === undefined)
-      throw new UsageError(`stack "${stackName}" has no output "${name}": name one of banking-consistency, improved`);
+      throw new UsageError(
+        `stack "${stackName}" has no output "${name}": name one of banking-consistency, improved, or deploy it again`,
+      );
     return value;
   };
   const dynamo = DynamoDBDocumentClient.from(new DynamoDBClient(aws));

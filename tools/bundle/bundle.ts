@@ -223,8 +223,8 @@ async function explain(failure: unknown): Promise<never> {
 const requiringHttp: Plugin = {
   name: 'requiring http',
   setup(build) {
-    build.onResolve({ filter: /^(?:node:)?https?$/ }, ({ path, kind }) =>
-      kind === 'require-call' ? undefined : { namespace: 'required', path: `node:${path.replace('node:', '')}` },
+    build.onResolve({ filter: /^(?:node:)?http$/ }, ({ kind }) =>
+      kind === 'require-call' ? undefined : { namespace: 'required', path: 'node:http' },
     );
     build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
       contents: `module.exports = require(${JSON.stringify(path)});`,

@@ -29,8 +29,8 @@ An alarm of a template may be over an expression (AWS::CloudWatch::Alarm, Metric
 stands for an alarm over the expression's first metric: no more than that is evaluated, so that nothing should be
 concluded from its state.
 
-What an invocation prints is in the log when it has its reply, as the last lines of a process that died are (AWS Lambda
-reports END after them). ministack waits 50 ms for a first line, and on a busy machine hands a line over with the next
+What an invocation prints is in the log when it has its reply, as the last lines of a process that died, or whose time was
+up, are (AWS Lambda reports END after them). ministack waits 50 ms for a first line, and on a busy machine hands a line over with the next
 invocation, or loses it with the process. Here a mark ends what is printed before each reply, and the log is read up to it.
 
 A function that goes with its stack takes its processes with it. ministack ends them only when the function is deleted by
@@ -69,7 +69,6 @@ const _realStdoutWrite = (reply) => {
   if (!reply.startsWith('{"status":"ready"')) _stderrWrite("\n\0printed all\n");
   return _bareStdoutWrite(reply);
 };"""
-drain = lambda_runtime.Worker._drain_stderr_bounded
 drain_max_seconds = 10
 
 
@@ -162,30 +161,39 @@ def alarm_record(name, properties):
     return metric_alarm_record(name, {**rest, **plain})
 
 
-def drain_whole(worker, **waits):
-    if not worker.config.get("Runtime", "").startswith("nodejs"):
-        return drain(worker, **waits)
-    lines = []
-    deadline = time.monotonic() + drain_max_seconds
-    while time.monotonic() < deadline:
-        # Asked before the queue is: a thread that has ended adds nothing to it.
-        is_ended = not worker._stderr_thread.is_alive()
-        try:
-            line = worker._stderr_queue.get(timeout=0 if is_ended else 0.1)
-        except queue.Empty:
-            if is_ended:
+def drained_whole(drain):
+    def drain_whole(worker, **waits):
+        if not worker.config.get("Runtime", "").startswith("nodejs"):
+            return drain(worker, **waits)
+        lines = []
+        deadline = time.monotonic() + drain_max_seconds
+        while time.monotonic() < deadline:
+            # Asked before the queue is: a thread that has ended adds nothing to it.
+            is_ended = not worker._stderr_thread.is_alive()
+            try:
+                line = worker._stderr_queue.get(timeout=0 if is_ended else 0.1)
+            except queue.Empty:
+                if is_ended:
+                    break
+                continue
+            if line != printed_all:
+                lines.append(line)
+                continue
+            # The mark begins a line of its own, whether or not the one before it was ended.
+            if lines and not lines[-1]:
+                lines.pop()
+            # One that replied while it was being ended has more to say, or nothing.
+            if not is_ended:
                 break
-            continue
-        if line == printed_all:
-            break
-        if line:
-            lines.append(line)
-    return "\n".join(lines)
+        return "\n".join(lines)
+
+    return drain_whole
 
 
 def delete_function_whole(name, properties):
     delete_function(name, properties)
-    lambda_runtime.invalidate_worker(name)
+    account, region = lambda_svc.get_account_id(), lambda_svc.get_region()
+    lambda_runtime.invalidate_worker(name, account=account, region=region)
 
 
 def execute_named(function, event, request_id):
@@ -220,5 +228,6 @@ if __name__ == "__main__":
     for was, becomes in mends.items():
         node_script = node_script.replace(was, becomes)
     lambda_runtime._NODEJS_WORKER_SCRIPT = node_script
-    lambda_runtime.Worker._drain_stderr_bounded = drain_whole
+    for name in ("_drain_stderr", "_drain_stderr_bounded"):
+        setattr(lambda_runtime.Worker, name, drained_whole(getattr(lambda_runtime.Worker, name)))
     app.main()

@@ -68,7 +68,7 @@ export class BankingConsistencyImproved extends Stack {
     answers(
       heads,
       3,
-      'Where the archive ends, for a writer that starts anew: looked for in the bucket, the end is wherever somebody has taken something away, and what is written there no night’s audit reads. The audit knows by it what was taken from the end.',
+      'Where the archive ends, for a writer that starts anew: looked for in the bucket, the end is wherever somebody has taken something away, and what is written there no night’s audit reads. The audit knows by it what was taken from the end, as long as nobody sets it back as well.',
     );
     const bank = variables(bankVariables, {
       accountsTable: accounts.tableName,

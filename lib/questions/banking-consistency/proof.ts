@@ -327,6 +327,15 @@ function watched(books: Auditor) {
     ...books,
     untilArchive,
 
+    /** Returns when that slot's writer, or another one, has told of it: it may have died in between. */
+    async untilHead(slot: number): Promise<void> {
+      const deadlineMs = performance.now() + archivedMaxMs;
+      while ((await books.head()) < slot) {
+        if (performance.now() > deadlineMs) throw new Error(`the archive's head does not get to slot ${slot} in time`);
+        await sleep(250);
+      }
+    },
+
     /** Returns when every entry of the ledger is in the archive, or has been. */
     async archived(): Promise<void> {
       const places = new Set((await books.entries()).map(placeOf));
@@ -432,6 +441,7 @@ async function tamper(books: Books, bank: Teller, early: Slot | undefined): Prom
   }
   const last = await evidence(books, bank, 6);
   if (backdated !== undefined && last !== undefined) {
+    await books.untilHead(last.slot);
     cases.push({
       name: 'a transfer is backdated in the ledger and past the lock, with the archive off',
       fits: ({ slot }) => slot === backdated.slot,

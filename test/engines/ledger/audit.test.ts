@@ -1,7 +1,14 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { type AuditCheckpoint, parseCheckpoint, type StoredSlot } from '../../../engines/ledger/audit.ts';
-import { type ArchivedChange, type Entry, parseSlot, type Slot, slotText } from '../../../engines/ledger/chain.ts';
+import {
+  type ArchivedChange,
+  type Entry,
+  genesis,
+  parseSlot,
+  type Slot,
+  slotText,
+} from '../../../engines/ledger/chain.ts';
 import { auditOf, auditSince, type Books, booksOf, honestBooks, sha256, slotsOf } from './books.ts';
 
 const seed = fc.nat();
@@ -76,7 +83,8 @@ describe('an audit that knows the chain’s head', () => {
   test.prop([honestBooks, seed])('finds the same in books in which all is well, and comes as far', (books, by) => {
     const count = by % (books.slots.length + 1);
     const { report, checkpoint } = auditSince({ ...books, head: count }, undefined);
-    expect(report).toEqual(auditOf(books));
+    const head = { slot: count, hash: count === 0 ? genesis : sha256(books.slots[count - 1]!.text) };
+    expect(report).toEqual({ ...auditOf(books), head });
     expect(checkpoint).toEqual(auditSince({ ...books, slots: books.slots.slice(0, count) }, undefined).checkpoint);
     const next = auditSince({ ...books, head: books.slots.length }, kept(checkpoint));
     expect(next.report).toMatchObject({ ok: true, since: count, slots: books.slots.length - count });
@@ -99,6 +107,24 @@ describe('an audit that knows the chain’s head', () => {
     });
   });
 
+  test.prop([honestBooks, seed])('names the first slot that is gone, that of the night before too', (books, by) => {
+    const count = 1 + (by % books.slots.length);
+    const { checkpoint } = auditSince({ ...books, head: count }, undefined);
+    const head = books.slots.length;
+    const { report } = auditSince({ ...books, slots: books.slots.slice(0, count - 1), head }, kept(checkpoint));
+    expect(report.firstBrokenLink).toEqual({ slot: count, detail: `slot ${count} of the archive is missing` });
+    expect(report.findings.filter(({ slot }) => slot === count + 1)).toHaveLength(count < head ? 1 : 0);
+  });
+
+  test.prop([honestBooks, seed])('finds that it was set back behind the night before', (books, by) => {
+    const count = by % books.slots.length;
+    const { checkpoint } = auditSince({ ...books, head: books.slots.length }, undefined);
+    const { report, checkpoint: next } = auditSince({ ...books, head: count }, kept(checkpoint));
+    const detail = `the archive’s head is at slot ${count}, and was at ${books.slots.length} or later before`;
+    expect(report).toMatchObject({ ok: false, findings: [{ detail }], findingsTotal: 1 });
+    expect(next).toEqual(kept(checkpoint));
+  });
+
   test.prop([honestBooks, seed])('is not led past it by slots that somebody planted', (books, by) => {
     const count = by % books.slots.length;
     const { ledger, balances, slots } = booksUntil(books, count);
@@ -110,7 +136,7 @@ describe('an audit that knows the chain’s head', () => {
         writtenAtMs: 0,
         changes: [],
       });
-      return { slot, text: by % 3 === 0 ? 'anything' : text, versions: 1 };
+      return { slot, text: by % 3 === 0 ? 'anything' : text, versions: 1 + (by % 2) };
     });
     const first = auditSince({ ledger, balances, slots: [...slots, ...planted], head: count }, undefined);
     expect(first.report.ok).toBe(false);
@@ -210,10 +236,13 @@ describe('an audit that goes on from a checkpoint', () => {
     const first = auditSince({ ...books, slots }, undefined);
     const second = auditSince({ ...books, slots }, kept(first.checkpoint));
     const third = auditSince({ ...books, slots }, kept(second.checkpoint));
-    for (const { report } of [first, second, third]) {
-      expect(report.ok).toBe(false);
-      expect(report.findings).toContainEqual(expect.objectContaining({ slot }));
+    for (const { report, checkpoint } of [first, second, third]) {
+      expect(report).toMatchObject({ ok: false, findings: [{ slot }], findingsTotal: 1 });
+      expect(checkpoint).toMatchObject({ findings: [{ slot }], findingsTotal: 1 });
     }
+    const again = slots.map((one) => (one.slot === slot ? { ...one, versions: 3 } : one));
+    const last = auditSince({ ...books, slots: again }, kept(third.checkpoint)).report;
+    expect(last.findingsTotal).toBe(slot === books.slots.length ? 2 : 1);
   });
 
   it.each(['', '{', '[]', 'null', '{"slot":1,"hash":"x","parts":[{"part":"a"}],"open":[]}'])(

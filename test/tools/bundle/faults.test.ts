@@ -81,7 +81,7 @@ it('counts a fault with times only where its other conditions hold', () => {
 });
 
 it('hits once for certain what a small share might never hit', () => {
-  const fault = { call: 'PutItem', kind: 'lose-reply', nth: 1, share: 0.001 } as const;
+  const fault = { call: 'PutItem', kind: 'lose-reply', share: 0.001 } as const;
   const takeHit = hitsInFiles(arming());
   const hit = Array.from({ length: 50 }, (_, index) => {
     const armed = faultsOf(atLeastOnce(fault), 'seed', `request ${index}`, takeHit);
@@ -89,6 +89,13 @@ it('hits once for certain what a small share might never hit', () => {
   });
   expect(hit.flat().filter((kind) => kind !== undefined)).toEqual(['lose-reply']);
   expect(hit[0]).toEqual([undefined, 'lose-reply', undefined]);
+  const behind = [{ call: 'PutItem', kind: 'crash-after', times: 1 } as const, ...atLeastOnce(fault)];
+  const armed = faultsOf(behind, 'seed', 'request', hitsInFiles(arming()));
+  expect(['PutItem', 'PutItem', 'PutItem'].map((operation) => armed.next(operation)?.fault.kind)).toEqual([
+    'crash-after',
+    'lose-reply',
+    undefined,
+  ]);
   const often = atLeastOnce({ ...fault, share: 0.3 });
   const later = Array.from({ length: 500 }, (_, index) =>
     faultsOf(often, 'seed', `request ${index}`, takeHit).next('PutItem'),

@@ -144,10 +144,10 @@ describe('startEmulator', () => {
     }
   });
 
-  it('has all that an invocation printed in the log when it replied, or its process died', async () => {
+  it('has all that an invocation printed in the log when it replied, its process died or its time was up', async () => {
     const { aws, stop } = await startEmulator();
     const logs = new CloudWatchLogsClient(aws);
-    const [lines, callers] = [120, 72];
+    const lines = 120;
     // A pipe that is full says so, and nothing is printed.
     const print = `for (let line = 0; line < ${lines};) try {
         fs.writeSync(2, 'line ' + 'x'.repeat(400) + '\\n');
@@ -159,11 +159,12 @@ describe('startEmulator', () => {
       return events.filter(({ message }) => message!.startsWith('line ')).length;
     };
     try {
-      for (const [name, end] of Object.entries({
-        returns: '',
-        throws: "throw new Error('refused');",
-        dies: "process.kill(process.pid, 'SIGKILL');",
-      })) {
+      for (const [name, callers, end] of [
+        ['returns', 72, ''],
+        ['throws', 72, "throw new Error('refused');"],
+        ['dies', 72, "process.kill(process.pid, 'SIGKILL');"],
+        ['hangs', 8, 'await new Promise((resolve) => setTimeout(resolve, 60_000));'],
+      ] as const) {
         const code = `const fs = require('node:fs'); exports.handler = async () => { ${print} ${end} };`;
         await createFunction(aws, { name, code });
         await Promise.all(Array.from({ length: callers }, async () => invoke(aws, name)));
