@@ -363,7 +363,7 @@ export async function audit({
   for await (const { stored, slot, ledger } of pMapIterable(slots, read, { concurrency: slotsAtOnce })) {
     audit.compare(stored.slot, audit.addSlot(stored, slot), ledger);
     if (!isLate()) continue;
-    // Behind the head lies what was written meanwhile, or planted: enough of it would keep every audit from its end.
+    // Beyond the head lies what was written meanwhile, or planted: enough of it would keep every audit from its end.
     if (stored.slot >= head) break;
     return { report: undefined, checkpoint: audit.checkpoint() };
   }

@@ -226,8 +226,8 @@ const requiringHttp: Plugin = {
     build.onResolve({ filter: /^(?:node:)?http$/ }, ({ kind }) =>
       kind === 'require-call' ? undefined : { namespace: 'required', path: 'node:http' },
     );
-    build.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
+    build.onLoad({ filter: /.*/, namespace: 'required' }, () => ({
+      contents: "module.exports = require('node:http');",
     }));
   },
 };

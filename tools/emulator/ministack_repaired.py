@@ -30,8 +30,9 @@ stands for an alarm over the expression's first metric: no more than that is eva
 concluded from its state.
 
 What an invocation prints is in the log when it has its reply, as the last lines of a process that died, or whose time was
-up, are (AWS Lambda reports END after them). ministack waits 50 ms for a first line, and on a busy machine hands a line over with the next
-invocation, or loses it with the process. Here a mark ends what is printed before each reply, and the log is read up to it.
+up, are (AWS Lambda reports END after them). ministack waits 50 ms for a first line, and on a busy machine hands a line over
+with the next invocation, or loses it with the process. Here a mark ends what is printed before each reply, and the log is
+read up to it.
 
 A function that goes with its stack takes its processes with it. ministack ends them only when the function is deleted by
 itself: a run of many stacks left some three hundred behind, and 8 GB.

@@ -386,7 +386,7 @@ async function askForSuggestions(target: Target, http: HttpClient) {
 
 /** Six times at the most. */
 const versionsMax = 12;
-/** What a busy emulator may add to a wait. */
+/** What a busy emulator may add to a wait: less than what a wait for the dependency would. */
 const waitSlackMs = 400;
 /** A cache is fresh for seconds: the answers that are asked for until it is not are many times this apart at the most. */
 const [answersMax, askAgainMs] = [1_000, 50];

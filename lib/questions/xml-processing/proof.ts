@@ -106,9 +106,9 @@ async function measure(target: Target): Promise<Measured> {
     await session.storeDocument(keyOf(name), document.body);
     return session.load({ key: keyOf(name), ...offers, ...options });
   };
-  const peakSince = async (sinceMs: number): Promise<number> => {
-    const peak = peakKb(await target.usage(sinceMs), workers);
-    if (peak > 0) return peak;
+  const usageSince = async (sinceMs: number): Promise<Usage> => {
+    const usage = await target.usage(sinceMs);
+    if (peakKb(usage, workers) > 0) return usage;
     throw new Error(`no log line of ${workers.join(', ')} has arrived since ${new Date(sinceMs).toISOString()}`);
   };
   const arm = async (faults: Parameters<Target['faults']['arm']>[1]) => {
@@ -128,7 +128,7 @@ async function measure(target: Target): Promise<Measured> {
     await target.faults.disarm();
     const sinceMs = Date.now();
     whole(await load(name, document));
-    peaks.push(await peakSince(sinceMs));
+    peaks.push(peakKb(await usageSince(sinceMs), workers));
   }
 
   target.say('a document whose workers are killed when they have moved their checkpoint, then two runs at once');
@@ -149,7 +149,7 @@ async function measure(target: Target): Promise<Measured> {
   await target.faults.disarm();
   const againMs = Date.now();
   const again = whole(await session.load({ key: keyOf('killed'), ...offers }));
-  const read = (await target.usage(againMs)).bytesIn;
+  const read = (await usageSince(againMs)).bytesIn;
 
   target.say('a document that is cut off, and one that is made to mislead');
   const torn = cutOff(once, 0.9);
