@@ -9,6 +9,7 @@ import { isBuilt } from '../../lib/kit/question.ts';
 import { diffText } from '../../tools/diff/diff.ts';
 import { synthesise } from '../../tools/diff/synthesise.ts';
 import { pythonEnvironment } from '../../tools/emulator/python.ts';
+import { missingPollerGrants } from '../../tools/prove/grants.ts';
 import { read, root } from './files.ts';
 
 const built = catalogue.filter(isBuilt);
@@ -23,6 +24,17 @@ describe.each(built)('the templates of $slug', ({ slug, variants }) => {
       }
     }
     expect(await lint(files)).toEqual([]);
+  });
+
+  it('grant Lambda what it polls their event sources with', async () => {
+    for (const variant of variants) {
+      const { stacks } = await synthesise({ slug, variant });
+      const templates = Object.values(stacks).map(({ template }) => template);
+      expect(
+        missingPollerGrants(templates, (id) => id),
+        `${variant}: allow the function these`,
+      ).toEqual([]);
+    }
   });
 
   it('differ as the committed text says: run npx designs diff <slug> --record', async () => {

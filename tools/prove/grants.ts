@@ -100,6 +100,25 @@ export function unusedGrants(
     .toSorted((a, b) => (a.function < b.function ? -1 : 1));
 }
 
+/**
+ * What pollers of event sources need and the functions' roles lack, such as `Archiver: dynamodb:ListStreams Entries`:
+ * Lambda refuses such a mapping, and an emulator does not.
+ */
+export function missingPollerGrants(
+  templates: readonly Template[],
+  nameOf: (logicalId: string) => string,
+): readonly string[] {
+  return templates.flatMap(({ Resources }) =>
+    Object.entries(Resources).flatMap(([id, resource]) => {
+      if (resource.Type !== 'AWS::Lambda::Function') return [];
+      const has = new Set(granted(Resources, resource, nameOf).map(textOf));
+      return polled(Resources, id, nameOf)
+        .filter((needed) => !has.has(needed))
+        .map((needed) => `${nameOf(id)}: ${needed}`);
+    }),
+  );
+}
+
 type Resources = Template['Resources'];
 
 interface Statement {

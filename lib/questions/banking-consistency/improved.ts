@@ -148,7 +148,7 @@ export class BankingConsistencyImproved extends Stack {
     archive.allowList(archiver, ['s3:ListBucket']);
     archiver.allow(['dynamodb:GetItem', 'dynamodb:UpdateItem'], heads.tableArn);
     archiver.allow(
-      ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'],
+      ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator', 'dynamodb:ListStreams'],
       entries.tableStreamArn!,
     );
     // Tried without end: an entry that was given up would be missing for ever. What stands in the way sets off the alarm.

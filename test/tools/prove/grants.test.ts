@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Template } from '../../../lib/kit/proof.ts';
-import { unusedGrants } from '../../../tools/prove/grants.ts';
+import { missingPollerGrants, unusedGrants } from '../../../tools/prove/grants.ts';
 
 const allow = (...Action: string[]) => ({ Effect: 'Allow', Action, Resource: 'arn' });
 const policy = (...Statement: object[]) => ({
@@ -146,4 +146,25 @@ it('refuses a reason for what is not granted', () => {
   expect(() => unusedGrants(template({}), calls(), same, { 'Load s3:GetObject': 'none' })).toThrow(
     'proof.ts has a reason for "Load s3:GetObject", which is not granted: delete it',
   );
+});
+
+it('lists what the pollers of an event source need and the role lacks', () => {
+  const on = (id: string, ...actions: string[]) => ({
+    ...allow(...actions.map((action) => `dynamodb:${action}`)),
+    Resource: { 'Fn::GetAtt': [id, 'StreamArn'] },
+  });
+  const mapped = (...statements: object[]) =>
+    template({
+      Orders: { Type: 'AWS::DynamoDB::GlobalTable' },
+      Users: { Type: 'AWS::DynamoDB::GlobalTable' },
+      Policy: policy(...statements),
+      Mapping: {
+        Type: 'AWS::Lambda::EventSourceMapping',
+        Properties: { FunctionName: { Ref: 'Load' }, EventSourceArn: { 'Fn::GetAtt': ['Orders', 'StreamArn'] } },
+      },
+    });
+  const three = on('Orders', 'DescribeStream', 'GetRecords', 'GetShardIterator');
+  const lacks = ['Load: dynamodb:ListStreams Orders'];
+  expect(missingPollerGrants(mapped(three, on('Users', 'ListStreams')), same)).toEqual(lacks);
+  expect(missingPollerGrants(mapped(three, on('Orders', 'ListStreams')), same)).toEqual([]);
 });
