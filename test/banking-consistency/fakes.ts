@@ -9,7 +9,8 @@ import {
   partsOf,
   type TransferRecord,
 } from '../../lambdas/banking-consistency/domain.ts';
-import type { Accounts, Archive, Heads, Ledger } from '../../lambdas/banking-consistency/steps.ts';
+import type { Accounts, Archive, Checkpoints, Heads, Ledger } from '../../lambdas/banking-consistency/steps.ts';
+import type { AuditCheckpoint } from '../../engines/ledger/audit.ts';
 import type { Entry } from '../../engines/ledger/chain.ts';
 import { slotKey, slotOf } from '../../engines/ledger/chain.ts';
 
@@ -58,8 +59,9 @@ export function bank(accounts: readonly Account[], weather: Weather) {
     await weather.after(call);
     return result;
   };
-  const finder: Pick<Accounts, 'find'> = {
+  const finder: Pick<Accounts, 'find' | 'snapshot'> = {
     find: async (...ids) => Promise.resolve(ids.map((id) => accounts.find(({ accountId }) => accountId === id))),
+    snapshot: async (parts) => guarded('snapshot', () => parts.map((part) => balances.get(part)!)),
   };
   const ledger: Ledger = {
     snapshot: async (transferId, parts) =>
@@ -135,6 +137,25 @@ export function memoryHeads(weather: Weather): Heads {
       await weather.before('advance');
       head = Math.max(head, slot);
       await weather.after('advance');
+    },
+  };
+}
+
+/** The audits' checkpoints, in memory: what stands under a slot's key, undefined where that is none. */
+export function memoryCheckpoints(
+  weather: Weather,
+  stored: ReadonlyMap<number, AuditCheckpoint | undefined> = new Map(),
+): Checkpoints & { readonly stored: Map<number, AuditCheckpoint | undefined> } {
+  const all = new Map(stored);
+  return {
+    stored: all,
+    places: async () =>
+      Promise.resolve([...all.keys()].toSorted((a, b) => a - b).map((slot) => ({ slot, oldest: 'oldest' }))),
+    read: async ({ slot }) => Promise.resolve(all.get(slot)),
+    put: async (checkpoint) => {
+      await weather.before('put');
+      if (!all.has(checkpoint.slot)) all.set(checkpoint.slot, checkpoint);
+      await weather.after('put');
     },
   };
 }
