@@ -21,7 +21,15 @@ import {
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
 import type { AuditReport } from '../../engines/ledger/audit.ts';
-import { type Entry, parseSlot, type Slot, slotKey, slotOf, slotText } from '../../engines/ledger/chain.ts';
+import {
+  checkpointKey,
+  type Entry,
+  parseSlot,
+  type Slot,
+  slotKey,
+  slotOf,
+  slotText,
+} from '../../engines/ledger/chain.ts';
 
 /** What somebody with the keys of the account needs to know of a deployed variant. */
 export interface Console {
@@ -230,6 +238,11 @@ export function auditor({ aws, outputs }: Console) {
     /** Puts another slot over one. */
     async overwriteSlot(slot: Slot): Promise<void> {
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key: slotKey(slot.slot), Body: slotText(slot) }));
+    },
+
+    /** Puts there what no audit wrote. */
+    async plantCheckpoint(slot: number): Promise<void> {
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: checkpointKey(slot), Body: '{}' }));
     },
 
     /** Deletes every version of a slot that can be deleted, past the lock or not; says whether one is left. */

@@ -33,7 +33,7 @@ export const spenders: readonly Account[] = Array.from({ length: 3 }, (_, index)
 export const shops: readonly Account[] = Array.from({ length: 8 }, (_, index) => account(`shop-${index}`));
 
 /** Whose entries will be tampered with. */
-export const victims: readonly Account[] = Array.from({ length: 6 }, (_, index) => account(`victim-${index}`));
+export const victims: readonly Account[] = Array.from({ length: 7 }, (_, index) => account(`victim-${index}`));
 
 /** An account that so many pay into that one balance would not do. */
 export const hotAccount = account('hot', { parts: 48 });

@@ -2,9 +2,9 @@ import {
   type ArchivedChange,
   type Entry,
   genesis,
+  entryText,
   isEntry,
   parseSlot,
-  sameEntry,
   type Sha256,
   type Slot,
 } from './chain.ts';
@@ -67,8 +67,10 @@ export interface AuditOptions {
   /** What is younger than this may be on its way to the archive. */
   readonly toleranceMs: number;
   readonly sha256: Sha256;
-  /** What an audit before this one found to be right, and need not be walked again. */
+  /** What an audit before this one found to be right, up to the head or less far, and need not be walked again. */
   readonly since?: AuditCheckpoint;
+  /** What the slots up to it must come to: what the next audit will go on from, checked by one that walks them all. */
+  readonly expected?: AuditCheckpoint | undefined;
   /**
    * A slot that was known to be written before the chain was read: all up to it must be there, and what lies beyond it,
    * written meanwhile or planted, is for the next audit to read again. When absent, the chain ends where it ends.
@@ -144,6 +146,12 @@ export class Audit {
     this.#options = options;
     this.#kept = new Map([...balances].map((balance) => [balance.part, balance]));
     if (options.since !== undefined) this.#goOnFrom(options.since);
+    if (options.expected?.slot === 0) this.#compareState(options.expected);
+  }
+
+  /** Adds what was found elsewhere than in the chain, the ledger and the balances. */
+  add(findings: Iterable<Finding>): void {
+    for (const finding of findings) this.#find(finding);
   }
 
   /**
@@ -152,7 +160,14 @@ export class Audit {
    *
    * @param slot that the text holds
    */
-  addSlot({ slot: number, text, versions }: StoredSlot, slot: Slot | undefined = parseSlot(text)): readonly Entry[] {
+  addSlot(stored: StoredSlot, slot: Slot | undefined = parseSlot(stored.text)): readonly Entry[] {
+    const { expected } = this.#options;
+    const entries = this.#addSlot(stored, slot);
+    if (stored.slot === expected?.slot) this.#compareState(expected);
+    return entries;
+  }
+
+  #addSlot({ slot: number, text, versions }: StoredSlot, slot: Slot | undefined): readonly Entry[] {
     const { sha256, head = Infinity } = this.#options;
     if (number > head) this.#atHead ??= this.checkpoint();
     const { slot: lastSlot, hash: lastHash } = this.#last;
@@ -196,7 +211,7 @@ export class Audit {
       const where = { slot, part, version };
       if (found === undefined)
         this.#find({ ...where, detail: `entry ${version} of ${part} is in the archive and not in the ledger` });
-      else if (!sameEntry(entry, found))
+      else if (entryText(entry) !== entryText(found))
         this.#find({ ...where, detail: `entry ${version} of ${part} differs between the archive and the ledger` });
     }
   }
@@ -252,8 +267,6 @@ export class Audit {
     if (!this.#isAnchored) this.#breakLink(since!.slot, `slot ${since!.slot} of the archive is missing`);
     const next = this.#last.slot + 1;
     if (head !== undefined && next <= head) this.#breakLink(next, `slot ${next} of the archive is missing`);
-    if (head !== undefined && since !== undefined && head < since.slot)
-      this.#find({ detail: `the archive’s head is at slot ${head}, and was at ${since.slot} or later before` });
     for (const { part, version, balanceMinor } of this.#kept.values()) {
       if (!Number.isSafeInteger(version) || !Number.isSafeInteger(balanceMinor))
         this.#find({
@@ -406,6 +419,14 @@ export class Audit {
     }
   }
 
+  /** A link that is broken before explains the difference, and is found. */
+  #compareState(expected: AuditCheckpoint): void {
+    if (this.#firstBrokenLink !== undefined || stateText(this.checkpoint()) === stateText(expected)) return;
+    this.#find({
+      detail: `checkpoint ${expected.slot} is not what the slots up to it come to: audits that went on from it say nothing`,
+    });
+  }
+
   #isOld(atMs: number): boolean {
     return this.#options.readAtMs - atMs > this.#options.toleranceMs;
   }
@@ -423,6 +444,19 @@ export class Audit {
     this.#evidenceTotal += 1;
     if (this.#evidence.length < findingsMax) this.#evidence.push(finding);
   }
+}
+
+/** What a checkpoint says of the books, whatever the order in which it came to it; not what was found. */
+function stateText({ slot, hash, parts, open }: AuditCheckpoint): string {
+  const states = parts.map(({ part, currency, version, balanceMinor, waiting }) => [
+    part,
+    currency,
+    version,
+    balanceMinor,
+    waiting.map(entryText).toSorted(),
+  ]);
+  const sums = open.map(({ transferId, sumMinor, atMs }) => [transferId, sumMinor, atMs]);
+  return JSON.stringify([slot, hash, ...[states, sums].map((all) => all.map((one) => JSON.stringify(one)).toSorted())]);
 }
 
 /** Undefined for text that is no checkpoint. */

@@ -65,6 +65,12 @@ export function checkpointKey(slot: number): string {
   return `${checkpointPrefix}${String(slot).padStart(slotDigits, '0')}.json`;
 }
 
+/** The slot of a checkpoint's key; undefined for any other key. */
+export function checkpointOf(key: string): number | undefined {
+  const number = /^checkpoints\/(\d{12})\.json$/.exec(key)?.[1];
+  return number === undefined ? undefined : Number(number);
+}
+
 /** The bytes of a slot's object, which its hash is of. */
 export function slotText({ slot, previous, writtenAtMs, changes }: Slot): string {
   return JSON.stringify({
@@ -119,9 +125,9 @@ export function isEntry(value: unknown): value is Entry {
   );
 }
 
-/** Whether two are one entry in all that they say. */
-export function sameEntry(a: Entry, b: Entry): boolean {
-  return JSON.stringify(plainEntry(a)) === JSON.stringify(plainEntry(b));
+/** All that an entry says: two that say the same have the same text. */
+export function entryText(entry: Entry): string {
+  return JSON.stringify(plainEntry(entry));
 }
 
 /** Slots that are asked for at the same time, at most. */

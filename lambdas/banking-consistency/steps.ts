@@ -1,7 +1,7 @@
 /** What the handlers do, told their effects. */
 
 import { pMapIterable } from 'p-map';
-import { Audit, type AuditCheckpoint, type AuditReport } from '../../engines/ledger/audit.ts';
+import { Audit, type AuditCheckpoint, type AuditReport, type Finding } from '../../engines/ledger/audit.ts';
 import {
   type ArchivedChange,
   findHead,
@@ -36,7 +36,7 @@ import {
   type TransferRequest,
   viewOf,
 } from './domain.ts';
-import type { accounts, archive, entries, heads, ledger, plainLedger, SlotPlace } from './store.ts';
+import type { accounts, archive, checkpoints, entries, heads, ledger, plainLedger, SlotPlace } from './store.ts';
 
 export type Accounts = ReturnType<typeof accounts>;
 export type Ledger = ReturnType<typeof ledger>;
@@ -44,6 +44,7 @@ export type PlainLedger = ReturnType<typeof plainLedger>;
 export type Entries = ReturnType<typeof entries>;
 export type Archive = ReturnType<typeof archive>;
 export type Heads = ReturnType<typeof heads>;
+export type Checkpoints = ReturnType<typeof checkpoints>;
 
 export async function open(
   account: Account,
@@ -188,8 +189,12 @@ function replyOf(record: TransferRecord): Reply {
   const detail =
     because === 'insufficient-funds'
       ? `account "${from}" has not enough for transfer "${transferId}": pay in first, and ${again}`
-      : `account "${to}" would hold more than ${limits.balanceMinorMax} minor units: make room there, and ${again}`;
+      : `${inPart(to, seen[0]!.part)} would hold more than ${limits.balanceMinorMax} minor units: make room there, and ${again}`;
   return new Problem(422, detail, { members: { code: because, seen } }).reply;
+}
+
+function inPart(accountId: string, part: string): string {
+  return part === accountId ? `account "${accountId}"` : `part "${part}" of account "${accountId}"`;
 }
 
 export async function read(
@@ -317,12 +322,13 @@ export interface Auditing {
   readonly entries: Pick<Entries, 'at'>;
   readonly archive: Pick<Archive, 'slots' | 'read'>;
   readonly heads: Pick<Heads, 'get'>;
+  readonly checkpoints: Pick<Checkpoints, 'places' | 'read'>;
   readonly clock: Clock;
   readonly sha256: Sha256;
   /** What is younger may be on its way to the archive. */
   readonly toleranceMs: number;
-  /** From where it goes on; it walks the whole chain when absent. */
-  readonly since?: AuditCheckpoint | undefined;
+  /** Whether it walks the whole chain, and not on from the newest checkpoint. */
+  readonly whole: boolean;
   /** Whether there is no time for more slots; never when absent. */
   readonly isLate?: () => boolean;
 }
@@ -333,25 +339,38 @@ const slotsAtOnce = 32;
 const placesAtOnce = 1_000;
 
 /**
- * Walks the chain, adds every entry again, compares with the ledger and the balances. Writes nothing. The checkpoint is
- * for the next audit, which goes on behind it and reports again what this one found in the slots before. Without a
- * report where time was up before the head: the balances are compared by who comes to the chain's end.
+ * Walks the chain, adds every entry again, compares with the ledger and the balances; the whole chain also with the
+ * checkpoint that others go on from. Writes nothing. The checkpoint is for the next audit, which goes on behind it and
+ * reports again what this one found in the slots before. Without a report where time was up before the head: the
+ * balances are compared by who comes to the chain's end.
  */
 export async function audit({
   accounts,
   entries,
   archive,
   heads,
+  checkpoints,
   clock,
   sha256,
   toleranceMs,
-  since,
+  whole,
   isLate = () => false,
 }: Auditing): Promise<{ readonly report: AuditReport | undefined; readonly checkpoint: AuditCheckpoint }> {
+  // Each must not be older than what is read before it: another audit may write a checkpoint at any time.
+  const places = await checkpoints.places();
   const readAtMs = clock();
   const balances = await Array.fromAsync(accounts.balances());
   const head = await heads.get();
-  const audit = new Audit(balances, { readAtMs, toleranceMs, sha256, head, ...(since === undefined ? {} : { since }) });
+  const { newest, found } = await newestOf(places, head, checkpoints);
+  const since = whole ? undefined : newest;
+  const audit = new Audit(balances, {
+    readAtMs,
+    toleranceMs,
+    sha256,
+    head,
+    ...(since === undefined ? { expected: newest } : { since }),
+  });
+  audit.add(found);
   const read = async (place: SlotPlace) => {
     const text = await archive.read(place);
     const slot = parseSlot(text);
@@ -373,6 +392,54 @@ export async function audit({
     for (const [index, place] of places.entries()) audit.addUnarchived(place, found[index]);
   }
   return { report: audit.report(), checkpoint };
+}
+
+/**
+ * Audits, and leaves a checkpoint for the next one, which goes on from there also when time was up before the end.
+ *
+ * @throws {Error} when time was up.
+ */
+export async function auditNight({
+  tell,
+  ...auditing
+}: Auditing & {
+  readonly checkpoints: Checkpoints;
+  /** Of every audit that comes to its end. */
+  readonly tell: (report: AuditReport) => Promise<void>;
+}): Promise<AuditReport> {
+  const { report, checkpoint } = await audit(auditing);
+  if (!auditing.whole) await auditing.checkpoints.put(checkpoint);
+  if (report === undefined) {
+    const remedy = auditing.whole
+      ? 'walk the whole chain by designs audit, which has no limit'
+      : 'start again, and it goes on from there';
+    throw new Error(`time was up at slot ${checkpoint.slot} of the archive: ${remedy}`);
+  }
+  await tell(report);
+  return report;
+}
+
+/**
+ * The newest checkpoint that is one. What cannot be one is found and passed over: it is locked like all else, and an
+ * audit that stopped at it would never find anything again.
+ */
+async function newestOf(
+  places: Awaited<ReturnType<Checkpoints['places']>>,
+  head: number,
+  checkpoints: Pick<Checkpoints, 'read'>,
+): Promise<{ readonly newest: AuditCheckpoint | undefined; readonly found: readonly Finding[] }> {
+  const found: Finding[] = [];
+  for (const place of places.toReversed()) {
+    if (place.slot > head) {
+      const detail = `checkpoint ${place.slot} is beyond the archive’s head, slot ${head}: it was planted, or the head set back`;
+      found.push({ detail });
+      continue;
+    }
+    const newest = await checkpoints.read(place);
+    if (newest !== undefined) return { newest, found };
+    found.push({ detail: `what stands as checkpoint ${place.slot} is none: it was planted, or taken away` });
+  }
+  return { newest: undefined, found };
 }
 
 function* chunksOf<Item>(items: Iterable<Item>, size: number): Generator<readonly Item[]> {

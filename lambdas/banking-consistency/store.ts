@@ -34,6 +34,7 @@ import {
 import { type AuditCheckpoint, type KeptBalance, parseCheckpoint, type Place } from '../../engines/ledger/audit.ts';
 import {
   checkpointKey,
+  checkpointOf,
   checkpointPrefix,
   type Entry,
   slotKey,
@@ -428,18 +429,24 @@ export function heads(table: string, dynamo = client) {
   };
 }
 
-/** What audits found, beside the chain, under the same lock. */
+/** What audits came to, beside the chain, under the same lock. */
 export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
   return {
-    /** As its oldest version has it; undefined when there is none. @throws {Error} when it is no checkpoint. */
-    async latest(): Promise<AuditCheckpoint | undefined> {
+    /** Where there is one, or something under its key, in the order of their slots. */
+    async places(): Promise<readonly Omit<SlotPlace, 'versions'>[]> {
       const found = await Array.fromAsync(objectsIn(s3, bucket, checkpointPrefix));
-      const { key, oldest } = found.at(-1) ?? {};
-      if (key === undefined) return undefined;
-      const text = await persist(persistence, patience, async () => textOf(s3, bucket, key, oldest));
-      const checkpoint = oldest === undefined ? undefined : parseCheckpoint(text);
-      if (checkpoint === undefined) throw new Error(`${key} is no checkpoint: audit the whole chain (designs audit)`);
-      return checkpoint;
+      return found.flatMap(({ key, oldest }) => {
+        const slot = checkpointOf(key);
+        return slot === undefined ? [] : [{ slot, oldest }];
+      });
+    },
+
+    /** As its oldest version has it; undefined for what is no checkpoint of that slot. */
+    async read({ slot, oldest }: Omit<SlotPlace, 'versions'>): Promise<AuditCheckpoint | undefined> {
+      if (oldest === undefined) return undefined;
+      const text = await persist(persistence, patience, async () => textOf(s3, bucket, checkpointKey(slot), oldest));
+      const checkpoint = parseCheckpoint(text);
+      return checkpoint?.slot === slot ? checkpoint : undefined;
     },
 
     /** Stores it; one of the same slot stays as it is. */

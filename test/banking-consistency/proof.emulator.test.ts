@@ -131,7 +131,10 @@ testProof({
       const fired = firedText(result().faults['improved']);
       for (const kind of ['crash-after', 'lose-reply', 'fail'])
         expect(fired).toMatch(new RegExp(`Transfer: ${kind} TransactWriteItems`));
-      expect(fired).toMatch(/Archiver: crash-after PutObject/);
+      for (const fault of ['crash-after PutObject', 'crash-before UpdateItem'])
+        expect(fired).toContain(`Archiver: ${fault}`);
+      for (const fault of ['crash-after PutObject', 'crash-before PutMetricData'])
+        expect(fired).toContain(`Audit: ${fault}`);
       expect(firedText(result().faults['naive'])).toMatch(/Transfer: crash-after UpdateItem/);
     });
   },

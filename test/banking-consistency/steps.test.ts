@@ -1,11 +1,12 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { checkStrictSerializability, type Transaction } from '../../engines/history/check.ts';
-import { Audit, type AuditCheckpoint } from '../../engines/ledger/audit.ts';
-import { type ArchivedChange, parseSlot, slotKey } from '../../engines/ledger/chain.ts';
+import { Audit, type AuditCheckpoint, type Finding } from '../../engines/ledger/audit.ts';
+import { type ArchivedChange, type Entry, parseSlot, slotKey } from '../../engines/ledger/chain.ts';
 import { randomFrom } from '../../engines/simulation/random.ts';
 import {
   type Account,
+  limits,
   type Posted,
   reversalId,
   reversalOf,
@@ -15,11 +16,13 @@ import {
   type ArchiveMemory,
   append,
   audit,
+  type Auditing,
+  auditNight,
   mayAttempt,
   reversible,
   transfer,
 } from '../../lambdas/banking-consistency/steps.ts';
-import { bank, impatient, Crash, memoryArchive, memoryHeads, sha256, stormy } from './fakes.ts';
+import { bank, impatient, Crash, memoryArchive, memoryCheckpoints, memoryHeads, sha256, stormy } from './fakes.ts';
 
 const account = (accountId: string, more: Partial<Account> = {}): Account => ({
   accountId,
@@ -117,6 +120,24 @@ describe('transfers by many at the same time, whose processes die', () => {
     await transfer({ transferId: 'x', from: 'vault', to: 'c', amountMinor: 100, currency: 'EUR' }, world);
     expect((await transfer(poor, world)).status).toBe(422);
     expect(world.balances.get('a')!.balanceMinor).toBe(0);
+  });
+
+  it('that would be more than a balance may be are refused, by the name of the one that would', async () => {
+    const world = { ...bank(accounts, calm), clock: () => 5, patience: impatient(1) };
+    for (const part of ['a', 'b~0', 'b~1', 'b~2'])
+      world.balances.set(part, { part, version: 1, balanceMinor: limits.balanceMinorMax - 5 });
+    const pay = async (to: string, amountMinor: number) => {
+      const request = { transferId: `${to}-${amountMinor}`, from: 'vault', to, amountMinor, currency: 'EUR' };
+      const { status, body } = await transfer(request, world);
+      return { status, ...(JSON.parse(body) as { readonly code?: string; readonly detail?: string }) };
+    };
+    expect(await pay('a', 6)).toMatchObject({
+      status: 422,
+      code: 'balance-overflow',
+      detail: 'account "a" would hold more than 90000000000000 minor units: make room there, and give a new id',
+    });
+    expect((await pay('b', 6)).detail).toMatch(/^part "b~\d" of account "b" would hold more than/);
+    expect((await pay('a', 5)).status).toBe(201);
   });
 
   it('out of an account in parts look at one that has enough, and at all before they refuse', async () => {
@@ -301,88 +322,207 @@ describe('writers of the archive that race and die', () => {
 });
 
 describe('an audit', () => {
-  it('compares each archived entry with the ledger’s, and says what differs', async () => {
+  /** Twelve transfers, each archived at once, and an audit of them. */
+  async function auditedBank() {
     const world = bank(accounts, calm);
     const [archive, heads] = [memoryArchive(calm), memoryHeads(calm)];
     const memory: ArchiveMemory = { slots: new Map() };
+    const pay = async (request: TransferRequest): Promise<void> => {
+      await transfer(request, { ...world, clock: () => 1000, patience: impatient(1) });
+    };
     for (const request of requests(3, 12)) {
       const from = world.entries.length;
-      await transfer(request, { ...world, clock: () => 1000, patience: impatient(1) });
+      await pay(request);
       const changes = world.entries
         .slice(from)
         .map((entry): ArchivedChange => ({ sequence: `${entry.part} ${entry.version}`, change: 'insert', entry }));
       await append(changes, 1000, { archive, heads, memory, clock: () => 1000, sha256 });
     }
-    const look = async (
-      ledger: typeof world.entries,
-      since?: AuditCheckpoint,
-      isLate = () => false,
-      slots: Pick<typeof archive, 'slots' | 'read'> = archive,
-    ) =>
-      audit({
-        since,
-        isLate,
-        accounts: {
-          async *balances() {
-            for (const balance of world.balances.values())
-              yield await Promise.resolve({ ...balance, currency: 'EUR', changedAtMs: 1000 });
-          },
+    const auditing: Auditing = {
+      accounts: {
+        async *balances() {
+          for (const balance of world.balances.values())
+            yield await Promise.resolve({ ...balance, currency: 'EUR', changedAtMs: 1000 });
         },
-        entries: {
-          at: async (places) =>
-            Promise.resolve(
-              places.map(({ part, version }) =>
-                ledger.find((entry) => entry.part === part && entry.version === version),
-              ),
-            ),
-        },
-        archive: slots,
-        heads,
-        clock: () => 1_000_000,
-        sha256,
-        toleranceMs: 0,
-      });
-    /** Time is up when so many slots were looked at. */
-    const lateAfter = (slots: number) => {
-      let looks = 0;
-      return () => (looks += 1) >= slots;
+      },
+      entries: entriesIn(world.entries),
+      archive,
+      heads,
+      checkpoints: memoryCheckpoints(calm),
+      clock: () => 1_000_000,
+      sha256,
+      toleranceMs: 0,
+      whole: false,
     };
+    return { world, archive, heads, pay, auditing };
+  }
+
+  function entriesIn(ledger: readonly Entry[]): Auditing['entries'] {
+    return {
+      at: async (places) =>
+        Promise.resolve(
+          places.map(({ part, version }) => ledger.find((entry) => entry.part === part && entry.version === version)),
+        ),
+    };
+  }
+
+  const since = (checkpoint: AuditCheckpoint) => memoryCheckpoints(calm, new Map([[checkpoint.slot, checkpoint]]));
+
+  /** Time is up when so many slots were looked at. */
+  const lateAfter = (slots: number) => {
+    let looks = 0;
+    return () => (looks += 1) >= slots;
+  };
+
+  it('compares each archived entry with the ledger’s, and says what differs', async () => {
+    const { world, archive, pay, auditing } = await auditedBank();
     expect(world.entries.length).toBeGreaterThan(6);
-    const { report, checkpoint } = await look(world.entries);
+    const { report, checkpoint } = await audit(auditing);
     expect(report).toMatchObject({ ok: true, entries: world.entries.length });
     const [lost, ...left] = world.entries;
     const findings = [{ part: lost!.part, version: lost!.version }];
-    expect((await look(left)).report).toMatchObject({ ok: false, findings });
+    expect((await audit({ ...auditing, entries: entriesIn(left) })).report).toMatchObject({ ok: false, findings });
 
     // One that time does not suffice for is gone on with where it stopped.
-    const late = await look(world.entries, undefined, () => true);
+    const late = await audit({ ...auditing, isLate: () => true });
     expect(late).toMatchObject({ report: undefined, checkpoint: { slot: 1 } });
-    const further = await look(world.entries, late.checkpoint, lateAfter(2));
+    const fromThere = { ...auditing, checkpoints: since(late.checkpoint) };
+    const further = await audit({ ...fromThere, isLate: lateAfter(2) });
     expect(further).toMatchObject({ report: undefined, checkpoint: { slot: 2 } });
-    const rest = await look(world.entries, late.checkpoint);
+    const rest = await audit(fromThere);
     expect(rest.report).toMatchObject({ ok: true, since: 1, slots: checkpoint.slot - 1 });
     expect(rest.checkpoint).toEqual(checkpoint);
-    expect(await look(world.entries, undefined, lateAfter(checkpoint.slot - 1))).toMatchObject({ report: undefined });
-    expect(await look(world.entries, undefined, lateAfter(checkpoint.slot))).toEqual({ report, checkpoint });
+    const { slot } = checkpoint;
+    expect(await audit({ ...auditing, isLate: lateAfter(slot - 1) })).toMatchObject({ report: undefined });
+    expect(await audit({ ...auditing, isLate: lateAfter(slot) })).toEqual({ report, checkpoint });
 
     // Nor does it come to no end because of what somebody planted ahead.
     const planted = memoryArchive(calm);
     for (const [key, text] of archive.objects) planted.objects.set(key, text);
-    for (let ahead = 2; ahead < 1000; ahead += 1) planted.objects.set(slotKey(checkpoint.slot + ahead), '{}');
-    const led = await look(world.entries, undefined, lateAfter(checkpoint.slot + 3), planted);
-    const missing = { slot: checkpoint.slot + 1, detail: `slot ${checkpoint.slot + 1} of the archive is missing` };
+    for (let ahead = 2; ahead < 1000; ahead += 1) planted.objects.set(slotKey(slot + ahead), '{}');
+    const led = await audit({ ...auditing, archive: planted, isLate: lateAfter(slot + 3) });
+    const missing = { slot: slot + 1, detail: `slot ${slot + 1} of the archive is missing` };
     expect(led).toMatchObject({ report: { ok: false, firstBrokenLink: missing }, checkpoint });
 
     // The next one has nothing to add; what is made meanwhile and never archived is missed all the same.
-    const { slot } = checkpoint;
-    expect((await look(world.entries, checkpoint)).report).toMatchObject({ ok: true, since: slot, slots: 0 });
-    const later: TransferRequest = { transferId: 'later', from: 'vault', to: 'a', amountMinor: 1, currency: 'EUR' };
-    await transfer(later, { ...world, clock: () => 1000, patience: impatient(1) });
+    const next = { ...auditing, checkpoints: since(checkpoint) };
+    expect((await audit(next)).report).toMatchObject({ ok: true, since: slot, slots: 0 });
+    await pay({ transferId: 'later', from: 'vault', to: 'a', amountMinor: 1, currency: 'EUR' });
     const { version } = world.balances.get('vault')!;
-    expect((await look(world.entries, checkpoint)).report!.findings).toContainEqual({
+    expect((await audit(next)).report!.findings).toContainEqual({
       part: 'vault',
       version,
       detail: `entry ${version} of vault is in the ledger and not in the archive`,
     });
+  });
+
+  it('goes on from the newest checkpoint that can be one, and finds whatever else stands there', async () => {
+    const { heads, auditing } = await auditedBank();
+    const { checkpoint: middle } = await audit({ ...auditing, isLate: lateAfter(1) });
+    const head = await heads.get();
+    const checkpoints = memoryCheckpoints(
+      calm,
+      new Map([
+        [1, middle],
+        [3, undefined],
+        [head + 1, middle],
+        [1e9, middle],
+      ]),
+    );
+    const findings = [
+      {
+        detail: `checkpoint 1000000000 is beyond the archive’s head, slot ${head}: it was planted, or the head set back`,
+      },
+      {
+        detail: `checkpoint ${head + 1} is beyond the archive’s head, slot ${head}: it was planted, or the head set back`,
+      },
+      { detail: 'what stands as checkpoint 3 is none: it was planted, or taken away' },
+    ];
+    const { report, checkpoint } = await audit({ ...auditing, checkpoints });
+    expect(report).toMatchObject({ ok: false, since: 1, slots: head - 1, findings, findingsTotal: 3 });
+    // They are found again as long as they stand there, and once.
+    expect(checkpoint).toMatchObject({ slot: head, findings: [] });
+    await checkpoints.put(checkpoint);
+    expect((await audit({ ...auditing, checkpoints })).report).toMatchObject({
+      since: head,
+      findings: findings.slice(0, 2),
+    });
+    expect(
+      (await audit({ ...auditing, checkpoints: memoryCheckpoints(calm, new Map([[2, undefined]])) })).report,
+    ).toMatchObject({
+      ok: false,
+      slots: head,
+      findingsTotal: 1,
+    });
+  });
+
+  it('believes a checkpoint, which the one of the whole chain does not', async () => {
+    const { world, auditing } = await auditedBank();
+    const { checkpoint } = await audit(auditing);
+    const [part] = checkpoint.parts;
+    const raised = { ...part!, balanceMinor: part!.balanceMinor + 1 };
+    const balance = world.balances.get(part!.part)!;
+    const checkpoints = since({ ...checkpoint, parts: checkpoint.parts.with(0, raised) });
+    world.balances.set(balance.part, { ...balance, balanceMinor: balance.balanceMinor + 1 });
+    expect((await audit({ ...auditing, checkpoints })).report).toMatchObject({ ok: true });
+    const { report } = await audit({ ...auditing, checkpoints, whole: true });
+    expect(report!.findings).toContainEqual({
+      detail: `checkpoint ${checkpoint.slot} is not what the slots up to it come to: audits that went on from it say nothing`,
+    });
+    world.balances.set(balance.part, balance);
+    expect((await audit({ ...auditing, checkpoints: since(checkpoint), whole: true })).report).toMatchObject({
+      ok: true,
+    });
+  });
+
+  it('of a night that dies at whatever it writes finds the same when it is started again', async () => {
+    for (const dies of [
+      ['put', 'before'],
+      ['put', 'after'],
+      ['tell', 'before'],
+      ['tell', 'after'],
+    ]) {
+      const { world, auditing } = await auditedBank();
+      const [lost, ...left] = world.entries;
+      const told: (readonly Finding[])[] = [];
+      let isDead = false;
+      const at = (when: string) => async (call: string) => {
+        if (isDead || call !== dies[0] || when !== dies[1]) return Promise.resolve();
+        isDead = true;
+        return Promise.reject(new Crash(call));
+      };
+      const weather = { before: at('before'), after: at('after') };
+      const night = async () =>
+        auditNight({
+          ...auditing,
+          entries: entriesIn(left),
+          checkpoints,
+          tell: async ({ findings }) => {
+            await weather.before('tell');
+            told.push(findings);
+            await weather.after('tell');
+          },
+        });
+      const checkpoints = memoryCheckpoints(weather);
+      await expect(night()).rejects.toThrow(Crash);
+      const { findings } = await night();
+      expect(findings, dies.join(' ')).toMatchObject([{ part: lost!.part, version: lost!.version }]);
+      expect(told).toEqual(Array.from({ length: dies.join(' ') === 'tell after' ? 2 : 1 }, () => findings));
+      expect([...checkpoints.stored.keys()]).toEqual([await auditing.heads.get()]);
+    }
+  });
+
+  it('of a night without time leaves where to go on, and of the whole chain says who has the time', async () => {
+    const { auditing } = await auditedBank();
+    const checkpoints = memoryCheckpoints(calm);
+    const tell = async () => Promise.reject(new Error('it has not come to its end'));
+    const night = (whole: boolean) => auditNight({ ...auditing, checkpoints, tell, whole, isLate: lateAfter(2) });
+    await expect(night(true)).rejects.toThrow(
+      'time was up at slot 2 of the archive: walk the whole chain by designs audit',
+    );
+    expect(checkpoints.stored.size).toBe(0);
+    await expect(night(false)).rejects.toThrow('time was up at slot 2 of the archive: start again');
+    await expect(night(false)).rejects.toThrow('time was up at slot 3 of the archive');
+    expect([...checkpoints.stored.keys()]).toEqual([2, 3]);
   });
 });

@@ -562,7 +562,8 @@ describe('the archive', () => {
   it('keeps the audits’ checkpoints beside the chain, of each slot the first', async () => {
     const nights = checkpoints(bucket, s3);
     const before = await storedSlots();
-    expect(await nights.latest()).toBeUndefined();
+    const newest = async () => nights.read((await nights.places()).at(-1)!);
+    expect(await nights.places()).toEqual([]);
     const found = (slot: number, hash: string): AuditCheckpoint => ({
       slot,
       hash,
@@ -574,12 +575,20 @@ describe('the archive', () => {
     await nights.put(found(9, 'nine'));
     await nights.put(found(10, 'ten'));
     await nights.put(found(10, 'another'));
-    expect(await nights.latest()).toEqual(found(10, 'ten'));
+    expect(await newest()).toEqual(found(10, 'ten'));
     // An overwritten one is read as it was.
     await s3.send(new PutObjectCommand({ Bucket: bucket, Key: checkpointKey(10), Body: '{}' }));
-    expect(await nights.latest()).toEqual(found(10, 'ten'));
-    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: checkpointKey(11), Body: '{"slot":11}' }));
-    await expect(nights.latest()).rejects.toThrow('checkpoints/000000000011.json is no checkpoint');
+    expect(await newest()).toEqual(found(10, 'ten'));
+    // What is none, or another slot's, or a deletion of what was never there, is not one.
+    for (const Body of ['{"slot":11}', JSON.stringify(found(10, 'ten'))]) {
+      const slot = (await nights.places()).at(-1)!.slot + 1;
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: checkpointKey(slot), Body }));
+      expect(await newest()).toBeUndefined();
+    }
+    await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: checkpointKey(13) }));
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'checkpoints/else.json', Body: '' }));
+    expect((await nights.places()).map(({ slot }) => slot)).toEqual([9, 10, 11, 12, 13]);
+    expect(await newest()).toBeUndefined();
     expect(await storedSlots()).toEqual(before);
   });
 

@@ -5,7 +5,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { AuditReport } from '../../engines/ledger/audit.ts';
 import { audit } from '../../lambdas/banking-consistency/steps.ts';
-import { accounts, archive, entries, heads } from '../../lambdas/banking-consistency/store.ts';
+import { accounts, archive, checkpoints, entries, heads } from '../../lambdas/banking-consistency/store.ts';
 import type { AwsConfig } from '../../lib/kit/proof.ts';
 import { UsageError } from '../cli/errors.ts';
 
@@ -32,9 +32,11 @@ export async function auditStack(aws: AwsConfig, stackName: string, toleranceMs:
     entries: entries(output('EntriesTable'), dynamo),
     archive: archive(output('ArchiveBucket'), s3),
     heads: heads(output('HeadsTable'), dynamo),
+    checkpoints: checkpoints(output('ArchiveBucket'), s3),
     clock: Date.now,
     sha256: (text) => createHash('sha256').update(text).digest('hex'),
     toleranceMs,
+    whole: true,
   });
   return report!;
 }

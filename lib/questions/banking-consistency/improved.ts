@@ -184,7 +184,7 @@ export class BankingConsistencyImproved extends Stack {
     answers(
       audit,
       3,
-      'Finds what was changed since the night before, in the ledger, the balances or the archive, and says where. It notes how far it came, under the same lock, so that a night is a day’s work, however old the bank is; what was done to older slots past the lock, the walk of the whole chain by designs audit finds.',
+      'Finds what was done to balances, to entries (of which the stream tells, and who keeps it from the archive is told by what the archive lacks) and to the day’s slots, and says where. It notes how far it came, under the same lock, so that a night is a day’s work, however old the bank is. What was done to older slots past the lock, to older entries while nobody listened, or to those notes themselves, the walk of the whole chain by designs audit finds.',
     );
     audit.allow(['dynamodb:Scan'], accounts.tableArn);
     audit.allow(['dynamodb:BatchGetItem'], entries.tableArn);

@@ -116,15 +116,6 @@ describe('an audit that knows the chain’s head', () => {
     expect(report.findings.filter(({ slot }) => slot === count + 1)).toHaveLength(count < head ? 1 : 0);
   });
 
-  test.prop([honestBooks, seed])('finds that it was set back behind the night before', (books, by) => {
-    const count = by % books.slots.length;
-    const { checkpoint } = auditSince({ ...books, head: books.slots.length }, undefined);
-    const { report, checkpoint: next } = auditSince({ ...books, head: count }, kept(checkpoint));
-    const detail = `the archive’s head is at slot ${count}, and was at ${books.slots.length} or later before`;
-    expect(report).toMatchObject({ ok: false, findings: [{ detail }], findingsTotal: 1 });
-    expect(next).toEqual(kept(checkpoint));
-  });
-
   test.prop([honestBooks, seed])('is not led past it by slots that somebody planted', (books, by) => {
     const count = by % books.slots.length;
     const { ledger, balances, slots } = booksUntil(books, count);
@@ -372,6 +363,64 @@ const tamperings: Readonly<
     return {};
   },
 };
+
+describe('an audit of the whole chain that knows what others go on from', () => {
+  /** What the books come to up to some slot, as a night that went on from another one stored it. */
+  const checkpointOf = (books: Books, by: number): AuditCheckpoint => {
+    const count = by % (books.slots.length + 1);
+    const { checkpoint: first } = auditSince(booksUntil(books, (by >> 4) % (count + 1)), undefined, 1100, 10_000);
+    return kept(auditSince(booksUntil(books, count), kept(first), 1100, 10_000).checkpoint);
+  };
+
+  test.prop([honestBooks, seed])('finds nothing when that is what the slots come to', (inOrder, by) => {
+    const changes = inOrder.slots.flatMap(({ text }) => parseSlot(text)!.changes);
+    const at = by % changes.length;
+    const books = { ...inOrder, slots: slotsOf([...changes.slice(0, at), ...changes.slice(at).toReversed()], [2, 1]) };
+    const expected = checkpointOf(books, by);
+    const shuffled = { ...expected, parts: expected.parts.toReversed(), open: expected.open.toReversed() };
+    for (const one of [expected, shuffled])
+      expect(auditSince(books, undefined, undefined, undefined, one).report).toMatchObject({ ok: true });
+  });
+
+  test.prop([honestBooks, seed])('finds that it was forged', (books, by) => {
+    const expected = checkpointOf(books, by);
+    const { slot, parts, open } = expected;
+    const poor = { part: 'none', currency: 'EUR', version: 1, balanceMinor: 5, waiting: [] };
+    const forged: readonly AuditCheckpoint[] = [
+      { ...expected, hash: 'f'.repeat(64) },
+      { ...expected, parts: [...parts, poor] },
+      { ...expected, open: [...open, { transferId: 'forged', sumMinor: 1, atMs: 1 }] },
+      ...parts.flatMap((one, index) =>
+        [
+          { ...one, balanceMinor: one.balanceMinor + 1 },
+          { ...one, version: one.version + 1 },
+          { ...one, waiting: [...one.waiting, pick(books.ledger, by)] },
+        ].map((edit) => ({ ...expected, parts: parts.with(index, edit) })),
+      ),
+    ];
+    const detail = `checkpoint ${slot} is not what the slots up to it come to: audits that went on from it say nothing`;
+    for (const one of forged) {
+      const { report } = auditSince(books, undefined, undefined, undefined, one);
+      expect(report.findings).toEqual([{ detail }]);
+    }
+  });
+
+  test.prop([honestBooks, seed])('names the broken link alone where that explains the difference', (books, by) => {
+    fc.pre(books.slots.length > 1);
+    const expected = kept(auditSince(books, undefined).checkpoint);
+    const [gone] = books.slots.slice(0, -1).slice(by % (books.slots.length - 1));
+    const slots = books.slots.filter((slot) => slot !== gone);
+    const { firstBrokenLink, findings } = auditSince(
+      { ...books, slots },
+      undefined,
+      undefined,
+      undefined,
+      expected,
+    ).report;
+    expect(firstBrokenLink).toMatchObject({ slot: gone!.slot });
+    expect(findings.filter(({ detail }) => detail.startsWith('checkpoint'))).toEqual([]);
+  });
+});
 
 describe('an audit after', () => {
   test.prop([honestBooks, seed])('nothing but a copy finds nothing', (books) => {

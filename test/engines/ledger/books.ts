@@ -74,18 +74,20 @@ export function auditOf(books: Books, readAtMs?: number, toleranceMs?: number): 
   return auditSince(books, undefined, readAtMs, toleranceMs).report;
 }
 
-/** An audit that goes on from a checkpoint, and the next one. */
+/** An audit that goes on from a checkpoint, or expects one, and the next one. */
 export function auditSince(
   { balances, ledger, slots, head }: Books,
   since: AuditCheckpoint | undefined,
   readAtMs = 10_000_000,
   toleranceMs = 0,
+  expected?: AuditCheckpoint,
 ): { readonly report: AuditReport; readonly checkpoint: AuditCheckpoint } {
   const audit = new Audit(balances, {
     readAtMs,
     toleranceMs,
     sha256,
     ...(since === undefined ? {} : { since }),
+    expected,
     ...(head === undefined ? {} : { head }),
   });
   const entryAt = ({ part, version }: Place) =>
