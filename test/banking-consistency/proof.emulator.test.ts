@@ -117,7 +117,7 @@ testProof({
   deployments,
   // Promise R1 is of three seeds, with throttles, 500s, resets and latency beside the proof's own faults.
   seedsAtFull: 3,
-  faultsAtFull: 'everything',
+  faultsAtFull: { faults: 'everything', scale: 'full' },
   more: (result) => {
     it('meters what each variant used', () => {
       for (const usage of Object.values(result().units)) {

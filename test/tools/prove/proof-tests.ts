@@ -31,8 +31,8 @@ export interface ProofTests {
   readonly scale?: Scale;
   /** How many seeds in sequence the whole proof takes at full scale. One by default. */
   readonly seedsAtFull?: number;
-  /** Faults under which the whole proof is taken again at full scale, with each seed. None by default. */
-  readonly faultsAtFull?: FaultsName;
+  /** Faults under which the whole proof is taken again when all is at full scale, with each seed. None by default. */
+  readonly faultsAtFull?: { readonly faults: FaultsName; readonly scale: Scale };
   /** Of every ablated template: what makes waiting shorter without being what is tested. */
   readonly template?: (template: EditableTemplate) => void;
   /** Two proofs at a time: for a question whose proof mostly waits. */
@@ -58,9 +58,11 @@ export function testProof(tests: ProofTests): void {
   const options = { question, aws, say } as const;
 
   const wholes = seeds.map((seed) => ({ seed, proved: run({ ...options, seed, scale }) }));
-  const faults = scale === 'full' ? tests.faultsAtFull : undefined;
+  const { faultsAtFull } = tests;
   const disturbed = seeds.flatMap((seed) =>
-    faults === undefined ? [] : [{ seed, faults, proved: run({ ...options, seed, scale }, faults) }],
+    scale !== 'full' || faultsAtFull === undefined
+      ? []
+      : [{ ...faultsAtFull, seed, proved: run({ ...options, scale: faultsAtFull.scale, seed }, faultsAtFull.faults) }],
   );
   const ablated = Object.entries(deployments).map(([without, ablations]) => ({
     without,
@@ -95,7 +97,7 @@ export function testProof(tests: ProofTests): void {
     more(result);
   });
 
-  describe.each(disturbed)(`the proof of ${question.slug} under $faults (seed $seed, scale ${scale})`, ({ proved }) => {
+  describe.each(disturbed)(`the proof of ${question.slug} under $faults (seed $seed, scale $scale)`, ({ proved }) => {
     const result = holds(names, proved);
 
     it('comes to its end', () => expect(result().stopped?.['improved']).toBeUndefined());
