@@ -5,7 +5,8 @@ export const rememberS = 24 * 60 * 60;
 
 /**
  * How long a claim belongs to its owner. Longer than the function may run, so that an owner that is only slow is never
- * overtaken; what it leaves behind in the card network may be, and is refused there by its fencing token.
+ * overtaken; what it leaves behind in the card network may be, and is refused there by its fencing token once a later
+ * call was answered.
  */
 export const leaseMs = 12_000;
 
@@ -162,10 +163,10 @@ export type NetworkAnswer =
   | { readonly outcome: 'charged' | 'declined' | 'refunded' }
   /** The issuer does not answer; nothing was charged, nor will be under this fencing token. */
   | { readonly outcome: 'down' }
-  /** A call with a higher fencing token came first, or one with this token was answered `down`. */
+  /** A call with a higher fencing token was answered first, or one with this token was answered `down`. */
   | { readonly outcome: 'stale' };
 
-/** How long a slow issuer takes: longer than a lease. */
+/** How long a slow issuer takes: longer than a lease, shorter than the network function may run. */
 export const issuerSlowMs = 22_000;
 
 const issuers = ['visa', 'declined', 'down', 'slow'] as const;

@@ -185,7 +185,7 @@ export async function cancel(
   return cancelled;
 }
 
-/** The card network: once for each key, and never for a call that comes after one with a higher fencing token. */
+/** The card network: once for each key, and never for a call after one with a higher fencing token was answered. */
 export async function answer(
   request: NetworkRequest,
   {
@@ -209,6 +209,6 @@ export async function answer(
     issuer === 'down'
       ? await payments.fence(key, fencingToken)
       : await payments.close(key, fencingToken, issuer === 'declined' ? 'declined' : 'charged');
-  if (!ended.written && ended.payment.fencingToken !== fencingToken) return { outcome: 'stale' };
+  if (!ended.written && ended.payment.fencingToken > fencingToken) return { outcome: 'stale' };
   return { outcome: ended.payment.outcome ?? 'down' };
 }

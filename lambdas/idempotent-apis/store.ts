@@ -317,7 +317,7 @@ export function network(functionName: string, lambda = new LambdaClient(askedOnc
 
 /** A payment in the network's books. */
 export interface Payment {
-  /** Calls with a lower one are stale. */
+  /** Of the first call, then of the highest that was answered: calls with a lower one are stale. */
   readonly fencingToken: number;
   /** Absent as long as the issuer has not said. */
   readonly outcome?: 'charged' | 'declined';
@@ -325,8 +325,8 @@ export interface Payment {
 
 /** The network's own books, where our transactions do not reach. */
 export function payments(table: string, dynamo = new DynamoDBClient(bounded)) {
-  /** Nothing is charged under this token yet, and no higher one has come. */
-  const isOpen = 'attribute_not_exists(outcome) AND fencingToken = :token';
+  /** Nothing is charged under this key yet, and no call with a higher token was answered. */
+  const isOpen = 'attribute_not_exists(outcome) AND fencingToken <= :token';
   /** The payment as it is after the update, or as it stood in the way of it. */
   const update = async (key: string, expression: string, condition: string, values: Item) => {
     try {
@@ -348,23 +348,26 @@ export function payments(table: string, dynamo = new DynamoDBClient(bounded)) {
     }
   };
   return {
-    /** Notes the call, unless one with a higher token came before: from here on, all lower ones are stale. */
+    /**
+     * Notes the call, unless one with a higher token was answered. It makes none stale that is under way: of an issuer
+     * slower than a lease, each call would stop the one before, and none would ever end.
+     */
     open: (key: string, fencingToken: number, orderId: string) =>
       update(
         key,
-        'SET fencingToken = :token, orderId = :order',
+        'SET fencingToken = if_not_exists(fencingToken, :token), orderId = :order',
         'attribute_not_exists(fencingToken) OR fencingToken <= :token',
         { ':token': { N: String(fencingToken) }, ':order': { S: orderId } },
       ),
 
-    /** Writes what the issuer said, unless it has said something before or a higher token has come meanwhile. */
+    /** Writes what the issuer said, unless it has said something before or a higher token was answered meanwhile. */
     close: (key: string, fencingToken: number, outcome: 'charged' | 'declined') =>
-      update(key, 'SET outcome = :outcome', isOpen, {
+      update(key, 'SET outcome = :outcome, fencingToken = :token', isOpen, {
         ':outcome': { S: outcome },
         ':token': { N: String(fencingToken) },
       }),
 
-    /** Makes the calls with this token stale too, unless one has charged: who is told that none has must be told the truth. */
+    /** Makes the calls up to this token stale, unless one has charged: who is told that none has must be told the truth. */
     fence: (key: string, fencingToken: number) =>
       update(key, 'SET fencingToken = :next', isOpen, {
         ':next': { N: String(fencingToken + 1) },

@@ -39,6 +39,7 @@ export type Bug =
   | 'anybody settles'
   | 'the email is not asked'
   | 'tokens are not compared'
+  | 'a call makes those under way stale'
   | 'what is answered with down stays open'
   | 'expiry is left to TTL';
 
@@ -119,23 +120,23 @@ export function storesOf(world: World, bug?: Bug): Stores {
         const found = world.payments.get(key);
         if (found !== undefined && found.fencingToken > fencingToken && bug !== 'tokens are not compared')
           return { written: false, payment: found };
-        const payment = { ...found, fencingToken, orderId };
+        const token = bug === 'a call makes those under way stale' ? fencingToken : found?.fencingToken;
+        const payment = { ...found, fencingToken: token ?? fencingToken, orderId };
         world.payments.set(key, payment);
         return { written: true, payment };
       },
       close: async (key, fencingToken, outcome) => {
         const found = world.payments.get(key)!;
-        const isNewest = found.fencingToken === fencingToken || bug === 'tokens are not compared';
-        if (found.outcome !== undefined || !isNewest) return { written: false, payment: found };
-        const payment = { ...found, outcome };
+        const isStale = found.fencingToken > fencingToken && bug !== 'tokens are not compared';
+        if (found.outcome !== undefined || isStale) return { written: false, payment: found };
+        const payment = { ...found, fencingToken, outcome };
         world.payments.set(key, payment);
         return { written: true, payment };
       },
       fence: async (key, fencingToken) => {
         const found = world.payments.get(key)!;
         if (bug === 'what is answered with down stays open') return { written: true, payment: found };
-        if (found.outcome !== undefined || found.fencingToken !== fencingToken)
-          return { written: false, payment: found };
+        if (found.outcome !== undefined || found.fencingToken > fencingToken) return { written: false, payment: found };
         const payment = { ...found, fencingToken: fencingToken + 1 };
         world.payments.set(key, payment);
         return { written: true, payment };
@@ -215,15 +216,17 @@ interface Process {
   readonly stores: Stores;
   readonly clock: () => number;
   readonly wire?: Wire;
+  /** Passes no time when absent. */
+  readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
 export const direct: Wire = (_call, commit) => commit();
 
 /** What one process of the API can do. The network is a process too, on the same wire: it dies and pauses as well. */
-export function processOf({ stores, clock, wire = direct }: Process) {
+export function processOf({ stores, clock, wire = direct, sleep = async () => {} }: Process) {
   const books = through('payments', stores.payments, wire);
   const network = {
-    ask: (request: NetworkRequest) => answer(request, { payments: books, newId, sleep: async () => {} }),
+    ask: (request: NetworkRequest) => answer(request, { payments: books, newId, sleep }),
   };
   const effects: Effects = {
     ledger: through('ledger', stores.ledger, wire),

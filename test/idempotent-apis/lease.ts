@@ -1,7 +1,8 @@
+import { untilFinal } from '../../clients/idempotent-apis/cashier.ts';
 import type { Random } from '../../engines/simulation/random.ts';
-import { leaseMs } from '../../lambdas/idempotent-apis/domain.ts';
+import { issuerSlowMs, leaseMs } from '../../lambdas/idempotent-apis/domain.ts';
 import type { Reply } from '../../lambdas/kit/http.ts';
-import { byCard, isFinal, newId, processOf, type Stores, textOf, type Wire } from './fakes.ts';
+import { byCard, isFinal, Killed, newId, processOf, type Stores, textOf, type Wire } from './fakes.ts';
 
 export interface Race {
   /** What must not be: empty when all is well. */
@@ -110,4 +111,42 @@ async function wrongIn(stores: Stores, key: string, replies: readonly Reply[]): 
   if ((payment.outcome === 'charged') !== isCharged)
     wrong.push(`reply ${settled.reply.status}, card ${payment.outcome ?? 'not charged'}`);
   return wrong;
+}
+
+/** What the stacks let the function that charges run. */
+const functionMs = 10_000;
+
+/**
+ * Liveness: one to three clients that wait as they are told ask for a card whose issuer can be slower than the lease. The
+ * function that charges ends before such an issuer answers; the network that it asked goes on.
+ *
+ * @throws {Error} when a client gives up.
+ */
+export async function askSlowIssuer(
+  card: string,
+  random: Random,
+  stores: Stores,
+  { clock, sleep }: { readonly clock: () => number; readonly sleep: (ms: number) => Promise<unknown> },
+): Promise<{ readonly status: number; readonly wrong: readonly string[] }> {
+  const key = newId();
+  const body = byCard(card, { orderId: `slow-${key}` });
+  const send = async () => {
+    const endMs = clock() + functionMs;
+    const wire: Wire = async (call, commit) => {
+      if (call.startsWith('ledger.') && clock() >= endMs) throw new Killed('its time was up');
+      return commit();
+    };
+    const timeout = sleep(functionMs).then(() => {
+      throw new Killed('its time is up');
+    });
+    const reply = await Promise.race([processOf({ stores, clock, wire, sleep }).post(key, body), timeout]);
+    return { ...reply, headers: reply.headers ?? {} };
+  };
+  const clients = Array.from({ length: 1 + random.below(3) }, () =>
+    untilFinal(send, { random, lostShare: 0, wait: sleep }),
+  );
+  const replies = await Promise.all(clients);
+  // Calls that others overtook end as well.
+  await sleep(issuerSlowMs);
+  return { status: replies[0]!.status, wrong: await wrongIn(stores, key, replies) };
 }

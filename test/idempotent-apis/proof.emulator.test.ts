@@ -97,7 +97,11 @@ const deployments: ProofTests['deployments'] = {
     {
       properties: [afterRefusal],
       without: 'the fencing token',
-      edits: edit(`${lambdas}/store.ts`, 'AND fencingToken = :token', 'AND fencingToken >= :token'),
+      edits: edit(
+        `${lambdas}/store.ts`,
+        'AND fencingToken <= :token',
+        'AND (fencingToken <= :token OR attribute_exists(fencingToken))',
+      ),
     },
   ],
 };

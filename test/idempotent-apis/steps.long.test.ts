@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { randomFrom, type Random } from '../../engines/simulation/random.ts';
 import { type ChargeRequest, leaseMs, rememberS } from '../../lambdas/idempotent-apis/domain.ts';
-import { cancel, charge } from '../../lambdas/idempotent-apis/steps.ts';
+import { answer, cancel, charge } from '../../lambdas/idempotent-apis/steps.ts';
 import type { Reply } from '../../lambdas/kit/http.ts';
 import {
   type Bug,
@@ -22,7 +22,7 @@ import {
   type Wire,
   type World,
 } from './fakes.ts';
-import { raceForLease } from './lease.ts';
+import { askSlowIssuer, raceForLease } from './lease.ts';
 
 const seed = Number(process.env['DESIGNS_SEED'] ?? 1);
 const atMs = 1_800_000_000_000;
@@ -462,5 +462,57 @@ describe(`an owner that is paused until its lease is over (seeds ${seed} to ${se
     const { post } = processOf({ stores: storesOf(world, 'the email is not asked'), clock: () => atMs });
     for (const key of [newId(), newId()]) await post(key, invoice({ email: 'shared@example.com' }));
     expect(new Set([...world.charges.values()].map(({ customerId }) => customerId)).size).toBe(2);
+  });
+});
+
+it.each([
+  [1, 2, 'stale'],
+  [2, 2, 'charged'],
+  [3, 2, 'charged'],
+])(
+  'the network answers a call with token %d, beside which one with %d charged, with %s',
+  async (mine, other, outcome) => {
+    const { payments } = storesOf(emptyWorld());
+    await payments.open('key', 1, 'order');
+    const beside = async (orderId: string) => {
+      await payments.close('key', other, 'charged');
+      return payments.countCall(orderId);
+    };
+    const purchase = { orderId: 'order', amount: 1, currency: 'EUR', card: 'tok_visa' };
+    const request = { action: 'charge', key: 'key', fencingToken: mine, ...purchase } as const;
+    const effects = { payments: { ...payments, countCall: beside }, newId, sleep: async () => {} };
+    expect(await answer(request, effects)).toEqual({ outcome });
+  },
+);
+
+describe(`an issuer that is slower than the lease (seeds ${seed} to ${seed + 49})`, () => {
+  beforeEach(() => void vi.useFakeTimers({ now: atMs }));
+  afterEach(() => void vi.useRealTimers());
+  const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  const ask = async (card: string, n: number, bug?: Bug) => {
+    const effects = { clock: () => Date.now(), sleep };
+    const ended = askSlowIssuer(card, randomFrom(seed + n), storesOf(emptyWorld(), bug), effects);
+    const caught = ended.catch((error: unknown) => ({ status: 0, wrong: [String(error)] }));
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    return caught;
+  };
+
+  it.each([
+    ['tok_slow', 201],
+    ['tok_slow_visa', 201],
+    ['tok_slow_declined', 402],
+    ['tok_slow_down', 502],
+    // The first call has charged before the third would be made.
+    ['tok_slow_slow_down', 201],
+  ])('and says %s has one effect, and %d for clients that wait as they are told', async (card, status) => {
+    for (let n = 0; n < 50; n += 1) expect(await ask(card, n)).toEqual({ status, wrong: [] });
+  });
+
+  it.each([
+    ['tok_slow', 'a call makes those under way stale', 'no final reply'],
+    ['tok_slow_down', 'what is answered with down stays open', 'reply 502, card charged'],
+    ['tok_slow_down', 'tokens are not compared', 'reply 502, card charged'],
+  ] as const)('and says %s goes wrong in a network with this bug: %s', async (card, bug, wrong) => {
+    expect((await ask(card, 0, bug)).wrong).toContainEqual(expect.stringContaining(wrong));
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   CreateTableCommand,
   DynamoDBClient,
@@ -22,7 +23,7 @@ import {
 import { charges, ledger, network, payments, separateWrites } from '../../lambdas/idempotent-apis/store.ts';
 import { bounded, NoAnswer } from '../../lambdas/kit/clients.ts';
 import { byCard, type CrashPoint, invoice, mortal, newId, processOf, type Stores, textOf } from './fakes.ts';
-import { raceForLease } from './lease.ts';
+import { askSlowIssuer, raceForLease } from './lease.ts';
 
 const aws = inject('aws');
 const dynamo = new DynamoDBClient({ ...bounded, ...aws });
@@ -246,20 +247,30 @@ describe('a claim', () => {
 });
 
 describe('the network’s books', () => {
-  it('refuse a token below the highest, and keep what the issuer said first', async () => {
+  it('refuse a token below the highest that was answered, and keep what the issuer said first', async () => {
     const key = newId();
     expect(await stores.payments.open(key, 2, 'o')).toEqual({ written: true, payment: { fencingToken: 2 } });
     expect(await stores.payments.open(key, 1, 'o')).toEqual({ written: false, payment: { fencingToken: 2 } });
     expect(await stores.payments.open(key, 2, 'o')).toEqual({ written: true, payment: { fencingToken: 2 } });
-    expect(await stores.payments.open(key, 3, 'o')).toEqual({ written: true, payment: { fencingToken: 3 } });
-    expect(await stores.payments.close(key, 2, 'charged')).toEqual({ written: false, payment: { fencingToken: 3 } });
     const payment = { fencingToken: 3, outcome: 'declined' };
+    expect(await stores.payments.open(key, 3, 'o')).toEqual({ written: true, payment: { fencingToken: 2 } });
     expect(await stores.payments.close(key, 3, 'declined')).toEqual({ written: true, payment });
-    expect(await stores.payments.close(key, 3, 'charged')).toEqual({ written: false, payment });
-    expect(await stores.payments.open(key, 4, 'o')).toEqual({
-      written: true,
-      payment: { ...payment, fencingToken: 4 },
-    });
+    for (const token of [2, 3, 4])
+      expect(await stores.payments.close(key, token, 'charged')).toEqual({ written: false, payment });
+    expect(await stores.payments.open(key, 2, 'o')).toEqual({ written: false, payment });
+    expect(await stores.payments.open(key, 4, 'o')).toEqual({ written: true, payment });
+  });
+
+  it('let a call end that a higher token came after, but not once that one was answered', async () => {
+    const charged = newId();
+    for (const token of [1, 2]) await stores.payments.open(charged, token, 'o');
+    const payment = { fencingToken: 1, outcome: 'charged' };
+    expect(await stores.payments.close(charged, 1, 'charged')).toEqual({ written: true, payment });
+    expect(await stores.payments.fence(charged, 2)).toEqual({ written: false, payment });
+    const down = newId();
+    for (const token of [1, 2]) await stores.payments.open(down, token, 'o');
+    expect(await stores.payments.fence(down, 2)).toEqual({ written: true, payment: { fencingToken: 3 } });
+    expect(await stores.payments.close(down, 1, 'charged')).toEqual({ written: false, payment: { fencingToken: 3 } });
   });
 
   it('charge nothing under a token that they answered with down, and let the next one', async () => {
@@ -345,6 +356,14 @@ describe(`an owner that is paused until its lease is over, on real tables (seeds
     expect(races.flatMap(({ wrong }) => wrong)).toEqual([]);
     expect(races.filter(({ overtaken }) => overtaken).length).toBeGreaterThan(pauses / 2);
   });
+});
+
+it('an issuer that is slower than the lease at every call charges once, and is heard, on real tables', async () => {
+  // Ten times as fast as in the cloud.
+  const startMs = Date.now();
+  const clock = () => atMs + 10 * (Date.now() - startMs);
+  const asked = await askSlowIssuer('tok_slow', randomFrom(seed), stores, { clock, sleep: (ms) => sleep(ms / 10) });
+  expect(asked).toEqual({ status: 201, wrong: [] });
 });
 
 describe('a process that dies, on real tables', () => {

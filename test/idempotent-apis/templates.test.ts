@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { leaseMs } from '../../lambdas/idempotent-apis/domain.ts';
+import { issuerSlowMs, leaseMs } from '../../lambdas/idempotent-apis/domain.ts';
 import type { Template } from '../../lib/kit/proof.ts';
 import { question } from '../../lib/questions/idempotent-apis/question.ts';
 import { synthesise } from '../../tools/diff/synthesise.ts';
@@ -15,6 +15,12 @@ describe('the improved stack', () => {
     expect((propertiesOf(template, 'AWS::Lambda::Function', 'Charge')['Timeout'] as number) * 1000).toBeLessThan(
       leaseMs,
     );
+  });
+
+  it('lets the network outlast an issuer that is slower than a lease', () => {
+    const networkMs = (propertiesOf(template, 'AWS::Lambda::Function', 'Network')['Timeout'] as number) * 1000;
+    expect(issuerSlowMs).toBeGreaterThan(leaseMs);
+    expect(issuerSlowMs).toBeLessThan(networkMs);
   });
 
   it('deletes keys by the attribute that the conditions compare', () => {

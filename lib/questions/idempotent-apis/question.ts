@@ -79,7 +79,12 @@ export const question = {
         'The card network cannot join a transaction of ours. The key’s item is a lock with a lease, so that a dead ' +
         'owner does not hold it for ever; but a lock that can lapse does not keep a slow owner’s call from arriving late. ' +
         'So each owner gets a higher fencing token and asks once, since what the SDK repeats would bear the same token; ' +
-        'the network refuses lower ones, and settling is conditional on the owner and its token. The network’s key is the charge’s ID, which the first claim stores: every owner asks for the same charge.',
+        'the network refuses those lower than one that it answered, and settling is conditional on the owner and its token. ' +
+        'The network’s key is the charge’s ID, which the first claim stores: every owner asks for the same charge. A call ' +
+        'that only arrives stops none that is under way: each would stop the one before, and an issuer slower than the ' +
+        'lease would never charge. So that issuer’s answer waits for a later owner. What remains: an issuer that needs ' +
+        'more than the 29 seconds that the network waits, or more than our 10 to say that it is down, is asked again ' +
+        'with each lease; the client gets 409s and timeouts until a call is answered, and nothing is charged before.',
       properties: [
         'charges per key when the card network is slower than the lock',
         'cards charged after a reply that says they were not',
