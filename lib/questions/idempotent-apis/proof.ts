@@ -95,9 +95,13 @@ const properties: readonly Property<'naive' | 'wrapped' | 'improved'>[] = [
 /** Keys that meet crashes, each with one to eight duplicates; R2's 500 at full scale. */
 const faultedKeys = { small: 24, default: 40, full: 500 } as const satisfies Record<Scale, number>;
 
-/** How often a function dies before, dies after and loses the reply of its nth AWS call, for each n up to callsMax. */
+/**
+ * How often a function dies before, dies after and loses the reply of its call to the network, and of its nth AWS call,
+ * for each n up to callsMax.
+ */
 const faultTimes = { small: 2, default: 3, full: 25 } as const satisfies Record<Scale, number>;
 const callsMax = 6;
+const kinds = ['crash-after', 'crash-before', 'lose-reply'] as const;
 
 const duplicatesAtOnce = { small: 10, default: 50, full: 50 } as const satisfies Record<Scale, number>;
 /** A process each, of three variants at once. */
@@ -197,9 +201,13 @@ async function measure(target: Target): Promise<Measured> {
   const times = faultTimes[scale];
   await target.faults.arm(
     output('ChargeFunction'),
-    (['crash-after', 'crash-before', 'lose-reply'] as const).flatMap((kind) =>
-      Array.from({ length: callsMax }, (_, index) => ({ call: '*', kind, nth: index + 1, times })),
-    ),
+    // The network's call has faults of its own: replies that are lost before it make it another nth call.
+    [
+      ...kinds.map((kind) => ({ call: 'Invoke', kind, times })),
+      ...kinds.flatMap((kind) =>
+        Array.from({ length: callsMax }, (_, index) => ({ call: '*', kind, nth: index + 1, times })),
+      ),
+    ],
   );
   const faulted = Array.from({ length: faultedKeys[scale] }, (_, index) =>
     order(index === 0 || random.share(0.5) ? 'invoice' : 'tok_visa'),
