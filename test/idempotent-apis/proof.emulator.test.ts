@@ -110,6 +110,7 @@ testProof({
   question,
   proof,
   deployments,
+  faultsAtFull: 'storm',
   more: (result) => {
     it('meters what each variant used', () => {
       for (const usage of Object.values(result().units)) {
