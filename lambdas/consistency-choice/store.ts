@@ -4,13 +4,13 @@ import {
   GetItemCommand,
   paginateQuery,
   PutItemCommand,
-  TransactionCanceledException,
   TransactWriteItemsCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { bounded } from '../kit/clients.ts';
+import { isLostRace } from '../kit/lost-race.ts';
 import {
   balanceBefore,
   type Click,
@@ -78,7 +78,7 @@ export function accounts(table: string, dynamo = new DynamoDBClient(bounded)) {
         );
         return { entered: 'now' };
       } catch (error) {
-        if (!(error instanceof TransactionCanceledException)) throw error;
+        if (!isLostRace(error)) throw error;
         const [ofEntry, ofBalance] = error.CancellationReasons ?? [];
         return enteredOf(entry, {
           entry: ofEntry?.Code ?? 'None',
@@ -204,7 +204,7 @@ export function seenClicks(table: string, countersTable: string, dynamo = new Dy
         );
         return { counted: true };
       } catch (error) {
-        if (error instanceof TransactionCanceledException) return { counted: false };
+        if (isLostRace(error)) return { counted: false };
         throw error;
       }
     },
