@@ -58,11 +58,21 @@ export interface CountingResult {
   readonly lateShare: number;
   /** From a click to the commit of its count, of those that are counted. */
   readonly delayMaxMs: number;
+  /** Each click that is counted, in the order in which they came. */
+  readonly counted: readonly Counted[];
   /** Share of the clicks whose message became a dead letter. */
   readonly deadShare: number;
   /** Transactions that were cancelled: by who was faster at a window, by who wrote the same counter at that moment. */
   readonly lostAtMarks: number;
   readonly lostAtCounters: number;
+}
+
+export interface Counted {
+  readonly page: string;
+  /** When it was accepted; absent where that is when its count is acknowledged. */
+  readonly acceptedAtMs?: number;
+  /** When its count was written: at one time all that a transaction counts. */
+  readonly countedAtMs: number;
 }
 
 /** Of a consumer, for a strong query, for a transaction, and for a batch besides: assumptions. */
@@ -104,21 +114,23 @@ export function runCounting(run: CountingRun): CountingResult {
     atMs += exponential(random, 1000 / clicksPerSecond);
   }
   const outcome = buffering === undefined ? countAtOnce(messages) : countInBatches(messages, buffering, run, random);
-  let [counted, late, delayMaxMs] = [0, 0, 0];
-  for (const { sentAtMs, countedAtMs = Infinity } of messages) {
+  let [late, delayMaxMs] = [0, 0];
+  const counted: Counted[] = [];
+  for (const { click, sentAtMs, countedAtMs = Infinity } of messages) {
     const delayMs = countedAtMs - sentAtMs;
     if (delayMs > lateMs) late += 1;
     if (delayMs === Infinity) continue;
-    counted += 1;
+    counted.push({ page: click.page, countedAtMs, ...(buffering && { acceptedAtMs: sentAtMs }) });
     delayMaxMs = Math.max(delayMaxMs, delayMs);
   }
   const clicks = messages.length;
   return {
     clicks,
-    wrong: Math.abs(outcome.added - counted),
-    writeUnitsOfAClick: outcome.writeUnits / counted,
+    wrong: Math.abs(outcome.added - counted.length),
+    writeUnitsOfAClick: outcome.writeUnits / counted.length,
     lateShare: late / clicks,
     delayMaxMs,
+    counted,
     deadShare: outcome.dead / clicks,
     lostAtMarks: outcome.lostAtMarks,
     lostAtCounters: outcome.lostAtCounters,

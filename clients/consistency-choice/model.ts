@@ -3,7 +3,7 @@
  * Seeded, in virtual time, over the domain that the handlers run.
  */
 import { exponential, lognormal, pareto, percentile, uniform } from '../../engines/consistency/chance.ts';
-import { readReplicas } from '../../engines/consistency/replicas.ts';
+import { readReplicas, type ReplicaResult, type ReplicaRun } from '../../engines/consistency/replicas.ts';
 import { type Random, randomFrom } from '../../engines/simulation/random.ts';
 import {
   type CachePolicy,
@@ -11,6 +11,7 @@ import {
   type Ranking,
   SuggestionCache,
 } from '../../lambdas/consistency-choice/domain.ts';
+import type { Counted } from './counting.ts';
 
 /** Followers are behind by some 10 ms, rarely more, at most a second: an assumption, since AWS says "usually". */
 export const lagMaxMs = 1_000;
@@ -27,15 +28,39 @@ function quorumMs(random: Random): number {
 /** Between two losses of the leader: some in each run, which is far more than there are. */
 const lossMeanMs = 20_000;
 
-/** Reads of a balance that lacked an entry acknowledged before them, of 20,000 reads; the leader is lost now and then. */
-export function staleBalances(seed: number, consistency: Consistency): number {
+/** Reads of an item that lacked a write acknowledged before them, of 20,000 reads; the leader is lost now and then. */
+export function staleReads(seed: number, consistency: Consistency): number {
   const random = randomFrom(seed);
-  const times = (count: number, meanMs: number) => {
-    let atMs = 0;
-    return Array.from({ length: count }, () => (atMs += exponential(random, meanMs)));
-  };
-  const [writesAtMs, readsAtMs, lossesAtMs] = [times(2_000, 50), times(20_000, 5), times(5, lossMeanMs)];
-  return readReplicas({ random, writesAtMs, readsAtMs, lossesAtMs, quorumMs, lagMs, consistency }).staleReads;
+  const [writesAtMs, readsAtMs] = [times(random, 2_000, 50), times(random, 20_000, 5)];
+  return read(random, consistency, { writesAtMs, readsAtMs }).staleReads;
+}
+
+/** In a run, of each page: as many as the load's in two minutes. */
+const countReads = 3_000;
+
+/** The longest that a page's count was behind where it was read: since the first click that it lacked was accepted. */
+export function behindMaxMs(seed: number, consistency: Consistency, counted: readonly Counted[]): number {
+  const random = randomFrom(seed);
+  const ofPages = [...Map.groupBy(counted, ({ page }) => page).values()].map((clicks) => {
+    const writes = [...Map.groupBy(clicks, ({ countedAtMs }) => countedAtMs)].toSorted(([a], [b]) => a - b);
+    const writesAtMs = writes.map(([atMs]) => atMs);
+    const promisedAtMs = writes.map(([, [oldest]]) => oldest!.acceptedAtMs);
+    const readsAtMs = times(random, countReads, (writesAtMs.at(-1)! + lagMaxMs) / countReads);
+    return read(random, consistency, { writesAtMs, promisedAtMs, readsAtMs }).staleMaxMs;
+  });
+  return Math.max(...ofPages);
+}
+
+type Item = Pick<ReplicaRun, 'writesAtMs' | 'promisedAtMs' | 'readsAtMs'>;
+
+function read(random: Random, consistency: Consistency, item: Item): ReplicaResult {
+  const lossesAtMs = times(random, Math.ceil(item.readsAtMs.at(-1)! / lossMeanMs), lossMeanMs);
+  return readReplicas({ ...item, random, lossesAtMs, quorumMs, lagMs, consistency });
+}
+
+function times(random: Random, count: number, meanMs: number): readonly number[] {
+  let atMs = 0;
+  return Array.from({ length: count }, () => (atMs += exponential(random, meanMs)));
 }
 
 export interface Answering {

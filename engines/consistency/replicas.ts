@@ -5,6 +5,8 @@ export interface ReplicaRun {
   readonly random: Random;
   /** When the leader takes writes, in ms, ascending. */
   readonly writesAtMs: readonly number[];
+  /** Since when a read is stale that lacks this write, as what it holds was accepted; since its acknowledgement when absent. */
+  readonly promisedAtMs?: readonly (number | undefined)[];
   readonly readsAtMs: readonly number[];
   /** How long after the leader the follower in a write's quorum has it, when the write is acknowledged. */
   readonly quorumMs: (random: Random) => number;
@@ -21,9 +23,9 @@ export interface ReplicaRun {
 }
 
 export interface ReplicaResult {
-  /** Reads that lacked a write acknowledged before them. */
+  /** Reads that lacked a write acknowledged, or promised, before them. */
   readonly staleReads: number;
-  /** The longest time that a read was behind: since the first write that it lacked was acknowledged. */
+  /** The longest time that a read was behind: since the first write that it lacked was acknowledged, or promised. */
   readonly staleMaxMs: number;
 }
 
@@ -33,6 +35,10 @@ const replicas = 3;
  * Reads of a replicated item: a write is acknowledged when the leader and one of two followers have it, the other gets
  * it after its lag; each replica applies writes in order. A leader that is lost is a follower from then on ("Read
  * consistency", DynamoDB Developer Guide; Elhemali et al., USENIX ATC 2022).
+ *
+ * A read is behind what is acknowledged by the longest lag at most, however slow quorums are and whoever leads: a write
+ * is acknowledged after its leader took it, and after every write before it, each of which a replica had by then as
+ * leader or in the quorum, or has within its lag.
  */
 export function readReplicas(run: ReplicaRun): ReplicaResult {
   const { random, writesAtMs, readsAtMs, quorumMs, lagMs, consistency } = run;
@@ -72,6 +78,11 @@ export function readReplicas(run: ReplicaRun): ReplicaResult {
   }
   for (const atMs of losses) loseLeader(atMs);
 
+  /** Since when a read is behind that has the writes before this one, and no more. */
+  const dueAtMs = acknowledged.map((atMs, write) => run.promisedAtMs?.[write] ?? atMs);
+  for (let write = dueAtMs.length - 2; write >= 0; write -= 1)
+    dueAtMs[write] = Math.min(dueAtMs[write]!, dueAtMs[write + 1]!);
+
   let staleReads = 0;
   let staleMaxMs = 0;
   for (const atMs of readsAtMs) {
@@ -79,10 +90,10 @@ export function readReplicas(run: ReplicaRun): ReplicaResult {
     const follower = (leader + 1 + random.below(replicas - 1)) % replicas;
     const strong = strongReadsGoTo === 'leader' ? leader : follower;
     const replica = consistency === 'strong' ? strong : random.below(replicas);
-    const [has, due] = [countUpTo(applied[replica]!, atMs), countUpTo(acknowledged, atMs)];
-    if (has >= due) continue;
+    const behindSinceMs = dueAtMs[countUpTo(applied[replica]!, atMs)] ?? Infinity;
+    if (behindSinceMs > atMs) continue;
     staleReads += 1;
-    staleMaxMs = Math.max(staleMaxMs, atMs - acknowledged[has]!);
+    staleMaxMs = Math.max(staleMaxMs, atMs - behindSinceMs);
   }
   return { staleReads, staleMaxMs };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Buffering, runCounting } from '../../../clients/consistency-choice/counting.ts';
-import { answerRequests, heavyTail, lagMaxMs, staleBalances } from '../../../clients/consistency-choice/model.ts';
+import { type Buffering, type CountingResult, runCounting } from '../../../clients/consistency-choice/counting.ts';
+import { answerRequests, behindMaxMs, heavyTail, staleReads } from '../../../clients/consistency-choice/model.ts';
 import { operator } from '../../../clients/consistency-choice/operator.ts';
 import { makeClicks, sendAll, sendUntilAnswered } from '../../../clients/consistency-choice/visitors.ts';
 import { type Random, randomFrom } from '../../../engines/simulation/random.ts';
@@ -101,6 +101,22 @@ const properties: readonly Property[] = [
     improved: { exactly: 0 },
   },
   {
+    name: 'counts that a read finds older than an acknowledged write',
+    unit: 'reads of 20,000',
+    points: [2],
+    tier: 'model',
+    naive: { exactly: 0 },
+    improved: { above: 0 },
+  },
+  {
+    name: 'time that a count is behind its clicks where it is read, replicas lagging',
+    unit: 'seconds',
+    points: [2],
+    tier: 'model',
+    naive: { exactly: 0 },
+    improved: { atMost: question.load.countBehind.value },
+  },
+  {
     name: 'longest time until a count shows a click, consumers crashing',
     unit: 'seconds',
     points: [2],
@@ -191,10 +207,10 @@ async function measure(target: Target): Promise<Measured> {
     seconds: 3_600,
     crashShare: 0.2,
   });
-  const readLagMs = deployed.count === 'eventual' ? lagMaxMs : 0;
+  const behindS = ({ counted }: CountingResult) => behindMaxMs(target.seed, deployed.count, counted) / 1000;
   return {
     'cents by which balances differ from their entries, after races and crashes': balances.differenceCents,
-    'balances that a read finds older than an acknowledged entry': staleBalances(target.seed, deployed.balance),
+    'balances that a read finds older than an acknowledged entry': staleReads(target.seed, deployed.balance),
     'read units of a balance': balances.readUnits,
     'clicks that the count misses or has too often, after duplicates and crashes': clicks.wrong,
     'write units of a click': clicks.writeUnits,
@@ -202,7 +218,9 @@ async function measure(target: Target): Promise<Measured> {
     'write units of a click in half a minute of the peak, on one page': peak.writeUnitsOfAClick,
     'read units of a count': clicks.readUnits,
     'clicks of half a minute’s peak on one page that are refused, or not counted within a minute': peak.lateShare,
-    'longest time until a count shows a click, consumers crashing': (crashing.delayMaxMs + readLagMs) / 1000,
+    'counts that a read finds older than an acknowledged write': staleReads(target.seed, deployed.count),
+    'time that a count is behind its clicks where it is read, replicas lagging': behindS(even),
+    'longest time until a count shows a click, consumers crashing': behindS(crashing),
     'clicks that end as dead letters, consumers crashing': crashing.deadShare,
     'answers that waited longer than 10 ms, with 400 of slack, for a dependency of 500 ms': suggestions.waitedShare,
     'answers that are older than they say': suggestions.understated,

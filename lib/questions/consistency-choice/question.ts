@@ -19,6 +19,8 @@ export const question = {
     /** All on one page, which is when its item gets hot. */
     clicksAtPeak: { value: 2_000, unit: 'clicks/second on the hottest page' },
     countReads: { value: 500, unit: 'reads/second' },
+    /** Twenty of a batch, one to count it, and one that a replica lags at most. */
+    countBehind: { value: 22, unit: 'seconds that a count is behind at most, if no consumer fails' },
     answers: { value: 500, unit: 'answers/second' },
     deadline: { value: 20, unit: 'ms of the handler' },
     /** With what the handler needs for itself, below the deadline. */
@@ -54,8 +56,8 @@ export const question = {
         'A click is accepted when it lies in a queue; a consumer counts a batch at a time, in few writes, into shards ' +
         'that a read adds up, eventually consistent, for half a unit. Late is fine, wrong is not: the marks of counted ' +
         'clicks move in the same transaction as the count, so that a click that is sent, delivered or processed twice ' +
-        'counts once. What it costs is time: a count shows a click twenty seconds later, minutes after crashes. And ' +
-        'batches must be large: one writes at least a counter for each of its pages, so that a twentieth of a unit a ' +
+        'counts once. What it costs is time: a count shows a click up to 22 seconds later (20 for a batch, one to count ' +
+        'it, one for a replica that lags), minutes later after crashes. And batches must be large: one writes at least a counter for each of its pages, so that a twentieth of a unit a ' +
         'click holds for the pages of this load, not for a thousand of them, and for clocks that are right: a click of ' +
         'another time is a window more to be marked (0.04 units a click where one clock in two hundred is wrong, 0.05 at ' +
         'one in a hundred, 0.09 at one in twenty). A click that fails five times is a dead letter, in no count ' +
@@ -67,6 +69,8 @@ export const question = {
         'write units of a click in half a minute of the peak, on one page',
         'read units of a count',
         'clicks of half a minute’s peak on one page that are refused, or not counted within a minute',
+        'counts that a read finds older than an acknowledged write',
+        'time that a count is behind its clicks where it is read, replicas lagging',
         'longest time until a count shows a click, consumers crashing',
         'clicks that end as dead letters, consumers crashing',
       ],

@@ -1,6 +1,13 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { answerRequests, heavyTail, staleBalances } from '../../../clients/consistency-choice/model.ts';
+import {
+  answerRequests,
+  behindMaxMs,
+  heavyTail,
+  lagMaxMs,
+  staleReads,
+} from '../../../clients/consistency-choice/model.ts';
+import { runCounting } from '../../../clients/consistency-choice/counting.ts';
 import { randomFrom } from '../../../engines/simulation/random.ts';
 import type { CachePolicy } from '../../../lambdas/consistency-choice/domain.ts';
 import { question } from '../../../lib/questions/consistency-choice/question.ts';
@@ -18,9 +25,31 @@ const policy: CachePolicy = {
 const load = { gapMeanMs: 20, topics: 200 };
 
 describe('the model of lagging replicas', () => {
-  it.each(seeds)('has no stale balance with strong reads, and many with eventual ones (seed %i)', (seed) => {
-    expect(staleBalances(seed, 'strong')).toBe(0);
-    expect(staleBalances(seed, 'eventual')).toBeGreaterThan(1_000);
+  it.each(seeds)('has no stale item with strong reads, and many with eventual ones (seed %i)', (seed) => {
+    expect(staleReads(seed, 'strong')).toBe(0);
+    expect(staleReads(seed, 'eventual')).toBeGreaterThan(1_000);
+  });
+
+  const busy = { clicksPerSecond: 500, pages: 20, seconds: 30 };
+
+  it.each(seeds)(
+    'has counts of which each is written at once behind by the longest lag, if their reads are eventual (seed %i)',
+    (seed) => {
+      const { counted } = runCounting({ ...busy, seed, buffering: undefined });
+      expect(behindMaxMs(seed, 'strong', counted)).toBe(0);
+      const behind = behindMaxMs(seed, 'eventual', counted);
+      expect(behind).toBeLessThanOrEqual(lagMaxMs);
+      expect(behind).toBeGreaterThan(0.9 * lagMaxMs);
+    },
+  );
+
+  it.each(seeds)('has counts of batches behind by these, and no further than a lag besides (seed %i)', (seed) => {
+    const buffering = { batchSize: 5_000, windowMs: 20_000, visibilityMs: 50_000, receivesMax: 5, consumers: 2 };
+    const { counted, delayMaxMs } = runCounting({ ...busy, seed, buffering });
+    expect(behindMaxMs(seed, 'strong', counted)).toBeLessThanOrEqual(delayMaxMs);
+    const behind = behindMaxMs(seed, 'eventual', counted);
+    expect(behind).toBeLessThanOrEqual(delayMaxMs + lagMaxMs);
+    expect(behind).toBeGreaterThan(20_000);
   });
 });
 

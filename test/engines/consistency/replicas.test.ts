@@ -45,12 +45,15 @@ describe('a read of a replicated item', () => {
     expect(readReplicas({ ...busy(seed), consistency: 'strong' }).staleReads).toBe(0);
   });
 
-  test.prop([times, times, fc.integer(), fc.integer({ min: 0, max: 500 })])(
-    'is never further behind than the longest lag when it is eventual',
-    (writesAtMs, readsAtMs, seed, lag) => {
-      const run = { writesAtMs, readsAtMs, random: randomFrom(seed), quorumMs: () => 0 };
+  test.prop([times, times, times, fc.integer(), fc.nat({ max: 2_000 }), fc.nat({ max: 500 })])(
+    'is never further behind than the longest lag when it is eventual, however slow the quorum and whoever leads',
+    (writesAtMs, readsAtMs, lossesAtMs, seed, quorum, lag) => {
       const { staleReads, staleMaxMs } = readReplicas({
-        ...run,
+        writesAtMs,
+        readsAtMs,
+        lossesAtMs,
+        random: randomFrom(seed),
+        quorumMs: (random) => random.below(quorum + 1),
         lagMs: (random) => random.below(lag + 1),
         consistency: 'eventual',
       });
@@ -58,6 +61,12 @@ describe('a read of a replicated item', () => {
       if (lag === 0) expect(staleReads).toBe(0);
     },
   );
+
+  it.each([1, 2, 3])('comes near the longest lag, quorums being slow and leaders lost (seed %i)', (seed) => {
+    const { staleMaxMs } = readReplicas({ ...busy(seed), consistency: 'eventual' });
+    expect(staleMaxMs).toBeGreaterThan(100);
+    expect(staleMaxMs).toBeLessThan(200);
+  });
 
   it('is stale in a third of the eventual reads that come at once, by as long as they wait', () => {
     const writesAtMs = [100];
@@ -81,5 +90,21 @@ describe('a read of a replicated item', () => {
       consistency: 'eventual',
     });
     expect(staleMaxMs).toBe(900);
+  });
+
+  it('is behind what was promised before it was written, the oldest of it first', () => {
+    const run = {
+      random: randomFrom(1),
+      writesAtMs: [100, 200],
+      quorumMs: () => 0,
+      lagMs: () => 0,
+      consistency: 'strong',
+    } as const;
+    const behind = (readsAtMs: readonly number[], ...promisedAtMs: readonly number[]) =>
+      readReplicas({ ...run, readsAtMs, promisedAtMs });
+    expect(behind([99, 100], 10, 150)).toEqual({ staleReads: 1, staleMaxMs: 89 });
+    expect(behind([9, 99, 199], 10, 5)).toEqual({ staleReads: 3, staleMaxMs: 194 });
+    expect(behind([200], 10, 5)).toEqual({ staleReads: 0, staleMaxMs: 0 });
+    expect(readReplicas({ ...run, readsAtMs: [99] })).toEqual({ staleReads: 0, staleMaxMs: 0 });
   });
 });
