@@ -24,7 +24,7 @@ function cancelling(...codes: readonly string[]) {
       CancellationReasons: codes.map((Code) => ({ Code })),
     });
   });
-  client.send = send as unknown as typeof client.send;
+  client.send = send as typeof client.send;
   const transactions = () =>
     send.mock.calls.filter(([command]) => command.constructor.name === 'TransactWriteItemsCommand').length;
   return { client, transactions };

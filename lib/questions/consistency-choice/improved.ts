@@ -161,7 +161,7 @@ export class ConsistencyChoiceImproved extends Stack {
     answers(
       suggest,
       3,
-      'Its cache answers in bounded time whatever the ranking service does: a request that finds its topic older than ten seconds waits for a refresh, ten milliseconds at most (three in ten at this load), and the rest not at all.',
+      'Its cache answers in bounded time whatever the ranking service does: a request that finds its topic older than ten seconds waits for a refresh, ten milliseconds at most (three in ten at this load), one that finds it under way two, and the rest not at all.',
     );
     rank.grantInvoke(suggest);
 
@@ -226,7 +226,7 @@ export class ConsistencyChoiceImproved extends Stack {
         'lambda.requests': suggestions,
         'lambda.gbSeconds': gbSeconds(suggestions, 3) + gbSeconds(refreshes, waitedMs),
       },
-      'An answer that asks waits for its refresh, ten milliseconds at most; the others for nothing.',
+      'An answer that asks waits for its refresh, ten milliseconds at most; one that finds it under way two; the others for nothing.',
     );
     uses(
       rank,

@@ -54,14 +54,15 @@ export const question = {
       text: 'Page click counter: eventual',
       answer:
         'A click is accepted when it lies in a queue; a consumer counts a batch at a time, in few writes, into shards ' +
-        'that a read adds up, eventually consistent, for half a unit. Late is fine, wrong is not: the marks of counted ' +
-        'clicks move in the same transaction as the count, so that a click that is sent, delivered or processed twice ' +
-        'counts once. What it costs is time: a count shows a click up to 22 seconds later (20 for a batch, one to count ' +
-        'it, one for a replica that lags), minutes later after crashes. And batches must be large: one writes at least a counter for each of its pages, so that a twentieth of a unit a ' +
-        'click holds for the pages of this load, not for a thousand of them, and for clocks that are right: a click of ' +
-        'another time is a window more to be marked (0.04 units a click where one clock in two hundred is wrong, 0.05 at ' +
-        'one in a hundred, 0.09 at one in twenty). A click that fails five times is a dead letter, in no count ' +
-        'until somebody redrives it, and counts once then too: marks outlive the queues.',
+        'that a read adds up, eventually consistent, for half a unit. Late is fine, wrong is not: the marks of ' +
+        'counted clicks move in the same transaction as the count, so that a click that is sent, delivered or ' +
+        'processed twice counts once. What it costs is time: a count shows a click up to 22 seconds later (20 for a ' +
+        'batch, one to count it, one for a replica that lags), minutes later after crashes. And batches must be ' +
+        'large: one writes at least a counter for each of its pages, so that a twentieth of a unit a click holds for ' +
+        'the pages of this load, not for a thousand of them, and for clocks that are right: a click of another time ' +
+        'is a window more to be marked (0.04 units a click where one clock in two hundred is wrong, 0.05 at one in a ' +
+        'hundred, 0.09 at one in twenty). A click that fails five times is a dead letter, in no count until somebody ' +
+        'redrives it, and counts once then too: marks outlive the queues.',
       properties: [
         'clicks that the count misses or has too often, after duplicates and crashes',
         'write units of a click',
@@ -80,14 +81,15 @@ export const question = {
       text: 'An API that answers in 20 ms: eventual',
       answer:
         'Each process keeps what the dependency said last and answers from that: current, or stale with its age, or a ' +
-        'declared fallback. A refresh is raced against a deadline within the request that begins it; Lambda freezes a ' +
-        'process between requests, so a refresh that lost its race lands in a later request or is given up by the ' +
-        'clock, and its age counts from when it was asked for. What it costs is freshness: ten seconds are current here, since ' +
-        'with so many topics a process is asked for each every four seconds, and one second would make four answers in ' +
-        'five ask. The model assumes a millisecond of the handler’s own at 512 MB (median), and leaves cold starts out: ' +
-        'they come before the handler’s time, once in an environment’s life.',
+        'declared fallback. An answer waits for it ten milliseconds at most: a refresh is raced against that deadline ' +
+        'within the request that begins it. Lambda freezes a process between requests, so a refresh that lost its race ' +
+        'lands in a later request or is given up by the clock, and its age counts from when it was asked for. What ' +
+        'it costs is freshness: ten seconds are current here, since with so many topics a process is asked for each ' +
+        'every four seconds, and one second would make four answers in five ask. The model assumes a millisecond of ' +
+        'the handler’s own at 512 MB (median), and leaves cold starts out: they come before the handler’s time, once ' +
+        'in an environment’s life.',
       properties: [
-        'answers that waited longer than 10 ms, with 400 of slack, for a dependency of 500 ms',
+        'answers that waited for a dependency of 500 ms beyond the 20 ms that they may take',
         'answers that are older than they say',
         '99.9th percentile of the handler’s time, the dependency being heavy-tailed',
         'age of the oldest answer while the dependency is away',
