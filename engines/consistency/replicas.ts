@@ -36,9 +36,10 @@ const replicas = 3;
  * it after its lag; each replica applies writes in order. A leader that is lost is a follower from then on ("Read
  * consistency", DynamoDB Developer Guide; Elhemali et al., USENIX ATC 2022).
  *
- * A read is behind what is acknowledged by the longest lag at most, however slow quorums are and whoever leads: a write
- * is acknowledged after its leader took it, and after every write before it, each of which a replica had by then as
- * leader or in the quorum, or has within its lag.
+ * An eventual read is behind what is acknowledged by the longest lag at most, however slow quorums are and whoever leads.
+ * A replica shows a write when it has that one and all before it. Their leaders took all of these before the
+ * acknowledgement, and a replica has each as its leader, by the quorum that the acknowledgement waits for, or within its
+ * lag.
  */
 export function readReplicas(run: ReplicaRun): ReplicaResult {
   const { random, writesAtMs, readsAtMs, quorumMs, lagMs, consistency } = run;
