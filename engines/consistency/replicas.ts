@@ -5,7 +5,7 @@ export interface ReplicaRun {
   readonly random: Random;
   /** When the leader takes writes, in ms, ascending. */
   readonly writesAtMs: readonly number[];
-  /** Since when a read is stale that lacks this write, as what it holds was accepted; since its acknowledgement when absent. */
+  /** Since when a read is stale that lacks the write: what it holds was accepted then. When acknowledged, if absent. */
   readonly promisedAtMs?: readonly (number | undefined)[];
   readonly readsAtMs: readonly number[];
   /** How long after the leader the follower in a write's quorum has it, when the write is acknowledged. */
