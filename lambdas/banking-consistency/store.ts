@@ -1,11 +1,5 @@
 import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch';
-import {
-  ConditionalCheckFailedException,
-  DynamoDBClient,
-  TransactionCanceledException,
-  TransactionConflictException,
-  TransactionInProgressException,
-} from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   GetObjectCommand,
   HeadObjectCommand,
@@ -43,6 +37,7 @@ import {
 } from '../../engines/ledger/chain.ts';
 import { persist, persistence, retry } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
+import { isLostRace } from '../kit/lost-race.ts';
 import { patience } from '../kit/patience.ts';
 import {
   type Account,
@@ -261,8 +256,7 @@ export function ledger({ accountsTable, entriesTable, transfersTable }: BankTabl
         );
         return true;
       } catch (error) {
-        if (error instanceof ConditionalCheckFailedException || error instanceof TransactionConflictException)
-          return false;
+        if (isLostRace(error)) return false;
         throw error;
       }
     },
@@ -600,29 +594,6 @@ async function readTogether(
     if (isLostRace(error)) return undefined;
     throw error;
   }
-}
-
-/** Throttling inside a transaction is a reason of its cancellation, which the SDK does not try again. */
-const lostRaces = new Set([
-  'None',
-  'ConditionalCheckFailed',
-  'TransactionConflict',
-  'ThrottlingError',
-  'ProvisionedThroughputExceeded',
-]);
-
-/**
- * Whether a transaction did nothing because another was there first, or at the same time, or too many were: trying again
- * may do.
- */
-function isLostRace(error: unknown): boolean {
-  if (error instanceof TransactionInProgressException || error instanceof TransactionConflictException) return true;
-  if (error instanceof Error && error.name === 'TransactionConflictException') return true;
-  return (
-    error instanceof TransactionCanceledException &&
-    (error.CancellationReasons ?? []).length > 0 &&
-    error.CancellationReasons!.every(({ Code = 'None' }) => lostRaces.has(Code))
-  );
 }
 
 function* chunksOf<T>(items: readonly T[], size: number): Generator<T[]> {

@@ -9,13 +9,13 @@ import {
   QueryCommand,
   ScanCommand,
   type TransactWriteItem,
-  type TransactionCanceledException,
   TransactWriteItemsCommand,
   UpdateItemCommand,
   DeleteItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { retry } from '../../engines/retry/retry.ts';
 import { bounded } from '../kit/clients.ts';
+import { isLostRace } from '../kit/lost-race.ts';
 import { patience } from '../kit/patience.ts';
 import {
   type Bit,
@@ -216,18 +216,6 @@ export interface Applied {
   readonly applied: boolean;
 }
 
-/** What was read is no longer so, another transaction is under way, or the partition is busy: read and try again. */
-const lostRaces = new Set([
-  'ConditionalCheckFailed',
-  'ConditionalCheckFailedException',
-  'TransactionConflict',
-  'TransactionConflictException',
-  'TransactionInProgressException',
-  // Of one item of a transaction, which the SDK does not try again, as it does a single write that is throttled.
-  'ProvisionedThroughputExceeded',
-  'ThrottlingError',
-]);
-
 /**
  * The reply; nothing when the race was lost. The SDK tries none of them again but a transaction that is in progress, which
  * is still so after its attempts.
@@ -236,13 +224,7 @@ async function unlessLost<Reply>(call: Promise<Reply>): Promise<Reply | undefine
   try {
     return await call;
   } catch (error) {
-    const { name } = error as Error;
-    const { CancellationReasons: reasons = [] } = error as Partial<TransactionCanceledException>;
-    const codes =
-      name === 'TransactionCanceledException'
-        ? reasons.map(({ Code = 'None' }) => Code).filter((c) => c !== 'None')
-        : [name];
-    if (codes.every((code) => lostRaces.has(code))) return undefined;
+    if (isLostRace(error)) return undefined;
     throw error;
   }
 }

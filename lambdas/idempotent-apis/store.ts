@@ -6,7 +6,6 @@ import {
   PutItemCommand,
   type TransactWriteItem,
   TransactWriteItemsCommand,
-  TransactionCanceledException,
   TransactionConflictException,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
@@ -14,6 +13,7 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { type Patience, retry, type RetryPolicy } from '../../engines/retry/retry.ts';
 import { bounded, NoAnswer } from '../kit/clients.ts';
 import type { Reply } from '../kit/http.ts';
+import { isLostRace } from '../kit/lost-race.ts';
 import { patience } from '../kit/patience.ts';
 import type { Charge, DoneKey, KeyRecord, NetworkAnswer, NetworkRequest, RunningKey } from './domain.ts';
 
@@ -161,12 +161,10 @@ async function transact(
       await dynamo.send(new TransactWriteItemsCommand({ TransactItems: [...items] }));
       return 'nothing';
     } catch (error) {
-      if (!(error instanceof TransactionCanceledException)) throw error;
+      if (!isLostRace(error)) throw error;
       const { CancellationReasons: reasons = [] } = error;
       const index = reasons.findIndex(({ Code }) => Code === 'ConditionalCheckFailed');
-      if (index >= 0) return { index, item: reasons[index]!.Item };
-      if (reasons.some(({ Code }) => Code === 'ValidationError')) throw error;
-      return undefined;
+      return index === -1 ? undefined : { index, item: reasons[index]!.Item };
     }
   });
   return stood ?? 'contention';

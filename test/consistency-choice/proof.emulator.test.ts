@@ -125,7 +125,7 @@ testProof({
   question,
   proof,
   deployments,
-  faultsAtFull: 'storm',
+  faultsAtFull: { faults: 'storm', scale: 'small' },
   // A killed consumer's batch comes again sooner than a person would have it; ten seconds are its timeout.
   template: (template) => {
     propertiesOf(template, 'AWS::SQS::Queue', 'ClicksQueue')['VisibilityTimeout'] = 10;

@@ -110,7 +110,7 @@ testProof({
   question,
   proof,
   deployments,
-  faultsAtFull: 'storm',
+  faultsAtFull: { faults: 'storm', scale: 'small' },
   more: (result) => {
     it('meters what each variant used', () => {
       for (const usage of Object.values(result().units)) {
