@@ -98,6 +98,7 @@ testProof({
   proof,
   deployments,
   scale: 'default',
+  faultsAtFull: { faults: 'storm', scale: 'small' },
   more: (result) => {
     it('meters what each variant used', () => {
       for (const usage of Object.values(result().units)) {
