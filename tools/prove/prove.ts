@@ -165,7 +165,7 @@ async function measureVariant(
   const hits = background.length === 0 ? undefined : await armBackground(aws, names, { faults: background, seed });
   try {
     const driven = await drive(proof, target, disturbance !== undefined);
-    const lines = await readProofLines(aws, names, sinceMs);
+    const lines = await readProofLines(aws, names, sinceMs, { partly: driven.stopped !== undefined });
     const usageLines = lines.filter((line) => line.designs === 'usage');
     // A call may be on what is no resource of the stacks.
     const nameOf = (name: string) => shortNames.get(name) ?? name;
