@@ -19,7 +19,7 @@ import { schedulesEnabled } from '../../kit/stage.ts';
 import { OnDemandTable } from '../../kit/table.ts';
 import { uses } from '../../kit/uses.ts';
 import { variables } from '../../kit/variables.ts';
-import { question, seconds } from './question.ts';
+import { inSql, question, seconds } from './question.ts';
 
 const { load } = question;
 
@@ -247,10 +247,11 @@ export class FriendsCounterImproved extends Stack {
     new CfnOutput(this, 'RelateFunction', { value: relate.function.functionName });
     new CfnOutput(this, 'SettleFunction', { value: settle.function.functionName });
     new CfnOutput(this, 'RepairFunction', { value: repair.function.functionName });
-    new CfnOutput(this, 'Sql', {
-      value: 'counter',
-      description: 'Which query of SQL finds the friends as this design does.',
+    new CfnOutput(this, 'SqlSchema', {
+      value: inSql.schema,
+      description: 'The tables, had this design a SQL database.',
     });
+    new CfnOutput(this, 'SqlView', { value: inSql.counter, description: 'How a post would be shown from them.' });
   }
 }
 

@@ -11,7 +11,7 @@ import { HttpApi } from '../../kit/http-api.ts';
 import { OnDemandTable } from '../../kit/table.ts';
 import { uses } from '../../kit/uses.ts';
 import { variables } from '../../kit/variables.ts';
-import { question, seconds } from './question.ts';
+import { inSql, question, seconds } from './question.ts';
 
 const { load } = question;
 
@@ -95,10 +95,11 @@ export class FriendsCounterNaive extends Stack {
     new CfnOutput(this, 'PostsTable', { value: posts.tableName });
     new CfnOutput(this, 'UsersTable', { value: users.tableName });
     new CfnOutput(this, 'RelateFunction', { value: relate.function.functionName });
-    new CfnOutput(this, 'Sql', {
-      value: 'join',
-      description: 'Which query of SQL finds the friends as this design does.',
+    new CfnOutput(this, 'SqlSchema', {
+      value: inSql.schema,
+      description: 'The tables, had this design a SQL database.',
     });
+    new CfnOutput(this, 'SqlView', { value: inSql.join, description: 'How a post would be shown from them.' });
   }
 }
 

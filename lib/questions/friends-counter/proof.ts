@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { type Members, members } from '../../../clients/friends-counter/members.ts';
-import { isQuery, type QueryName, sql } from '../../../clients/friends-counter/sql.ts';
+import { sql } from '../../../clients/friends-counter/sql.ts';
 import { partitionUnitsMax, viral } from '../../../clients/friends-counter/viral.ts';
 import { type Random, randomFrom } from '../../../engines/simulation/random.ts';
 import type { Verb } from '../../../lambdas/friends-counter/domain.ts';
@@ -13,7 +13,7 @@ import {
   type Target,
   type Template,
 } from '../../kit/proof.ts';
-import { question } from './question.ts';
+import { inSql, question } from './question.ts';
 
 const { load } = question;
 
@@ -247,7 +247,7 @@ async function measure(target: Target): Promise<Measured> {
     'capacity that a post reads when its author has 10 friends': units['ten']!,
     'capacity that a post reads when its author has 1,000 friends': units['thousand']!,
     'capacity that a post reads when its author has 5,000 friends': units['myriad']!,
-    'rows that SQL visits for a post whose author has 5,000 friends': rowsVisited(queryOf(session)),
+    'rows that SQL visits for a post whose author has 5,000 friends': rowsVisited(session),
     'writes of a celebrity’s counter for each new friend': writes,
     'friends that damaged counters are still wrong by after the repair job ran under traffic': unrepaired.miscounted,
     'capacity read for a view of a post that is viewed again and again': unitsAgain,
@@ -365,22 +365,15 @@ async function wrong(session: Members, users: readonly string[], post: string): 
   return { miscounted, halves: halves.length };
 }
 
-/** How the design would find the friends in SQL, as its output says. */
-function queryOf(session: Members): QueryName {
-  const name = session.output('Sql');
-  if (!isQuery(name)) throw new Error(`unknown query "${name}": use join or counter`);
-  return name;
-}
-
-/** On a SQLite in this process, for the same author. */
-function rowsVisited(query: QueryName): number {
-  const database = sql();
+/** What the design would read in SQL for the same author: its outputs' query on its outputs' tables, in this process. */
+function rowsVisited(session: Members): number {
+  const database = sql({ ...inSql, schema: session.output('SqlSchema') });
   try {
     const friends = Array.from({ length: authors.myriad }, (_, n) => `acquaintance-${n}`);
     database.register(['myriad', ...friends]);
     database.befriend('myriad', friends);
     database.publish('myriad', 'post', 'text');
-    const { visited, friends: found } = database.view(query, 'myriad', 'post');
+    const { visited, friends: found } = database.view(session.output('SqlView'), 'myriad', 'post');
     if (found !== authors.myriad) throw new Error(`SQL finds ${found} friends of ${authors.myriad}`);
     return Object.values(visited).reduce((sum, rows) => sum + rows, 0);
   } finally {
