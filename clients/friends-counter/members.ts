@@ -40,9 +40,9 @@ export interface StoredSide {
 /** What a member's client got in the end: a status, or nothing as often as it tried. */
 export type Outcome = { readonly status: number; readonly attempts: number } | { readonly gaveUp: true };
 
-export interface RoundResult {
-  readonly repaired: number;
-  readonly roundIsOver: boolean;
+export interface RepairResult {
+  /** Of a round. */
+  readonly roundIsOver?: boolean;
 }
 
 const batchMax = 25;
@@ -106,6 +106,25 @@ export function members(place: Place) {
     });
     if (reply !== undefined && reply.status < 300) return reply;
     throw new Error(`${request.method} ${request.path} answered ${last?.status ?? 'nothing'}: ${last?.body}`);
+  }
+
+  /** Runs of the repair job, up to one that is the last. */
+  async function runRepair(
+    input: { readonly user?: string },
+    isLast: (result: RepairResult) => boolean,
+  ): Promise<readonly RepairResult[]> {
+    const job = outputs['RepairFunction'];
+    const results: RepairResult[] = [];
+    if (job === undefined) return results;
+    // One that dies, or says that somebody is left, is run again, as its schedule would in a quarter of an hour.
+    for (let failures = 0; results.length === 0 || !isLast(results.at(-1)!);) {
+      const request = new InvokeCommand({ FunctionName: job, Payload: JSON.stringify(input) });
+      const { Payload, FunctionError } = await lambda.send(request);
+      const text = Buffer.from(Payload ?? []).toString();
+      if (FunctionError === undefined) results.push(JSON.parse(text) as RepairResult);
+      else if ((failures += 1) === jobFailuresMax) throw new Error(`the repair job failed ${failures} times: ${text}`);
+    }
+    return results;
   }
 
   return {
@@ -202,13 +221,13 @@ export function members(place: Place) {
       return found;
     },
 
-    /** How often the user's counter was written; 0 where there is none. */
-    async counterWrites(user: string): Promise<number> {
-      if (counters === undefined) return 0;
+    /** How often the user's counter was written, and its epoch: 0 where there is none. */
+    async counter(user: string): Promise<{ readonly writes: number; readonly epoch: number }> {
+      if (counters === undefined) return { writes: 0, epoch: 0 };
       const { Item } = await dynamo.send(
         new GetItemCommand({ TableName: counters, Key: { user: { S: user } }, ConsistentRead: true }),
       );
-      return Number(Item?.['version']?.N ?? 0);
+      return { writes: Number(Item?.['version']?.N ?? 0), epoch: Number(Item?.['epoch']?.N ?? 0) };
     },
 
     /** What a bug or a hand does to a counter; nothing where there is none. */
@@ -226,20 +245,10 @@ export function members(place: Place) {
     },
 
     /** Runs of the repair job until a round over all users is over and left nobody; none where there is no such job. */
-    async repairRound(): Promise<readonly RoundResult[]> {
-      const job = outputs['RepairFunction'];
-      const results: RoundResult[] = [];
-      if (job === undefined) return results;
-      // One that dies, or says that somebody is left, is run again, as its schedule would in a quarter of an hour.
-      for (let failures = 0; results.at(-1)?.roundIsOver !== true;) {
-        const { Payload, FunctionError } = await lambda.send(new InvokeCommand({ FunctionName: job, Payload: '{}' }));
-        const text = Buffer.from(Payload ?? []).toString();
-        if (FunctionError === undefined) results.push(JSON.parse(text) as RoundResult);
-        else if ((failures += 1) === jobFailuresMax)
-          throw new Error(`the repair job failed ${failures} times: ${text}`);
-      }
-      return results;
-    },
+    repairRound: () => runRepair({}, ({ roundIsOver }) => roundIsOver === true),
+
+    /** The repair of one user. */
+    repair: (user: string) => runRepair({ user }, () => true),
   };
 }
 

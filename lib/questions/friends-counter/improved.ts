@@ -249,9 +249,9 @@ export class FriendsCounterImproved extends Stack {
     new CfnOutput(this, 'RepairFunction', { value: repair.function.functionName });
     new CfnOutput(this, 'SqlSchema', {
       value: inSql.schema,
-      description: 'The tables, had this design a SQL database.',
+      description: 'The tables in SQL, the same for every variant.',
     });
-    new CfnOutput(this, 'SqlView', { value: inSql.counter, description: 'How a post would be shown from them.' });
+    new CfnOutput(this, 'SqlView', { value: inSql.counter, description: 'How this variant would show a post in SQL.' });
   }
 }
 

@@ -97,9 +97,9 @@ export class FriendsCounterNaive extends Stack {
     new CfnOutput(this, 'RelateFunction', { value: relate.function.functionName });
     new CfnOutput(this, 'SqlSchema', {
       value: inSql.schema,
-      description: 'The tables, had this design a SQL database.',
+      description: 'The tables in SQL, the same for every variant.',
     });
-    new CfnOutput(this, 'SqlView', { value: inSql.join, description: 'How a post would be shown from them.' });
+    new CfnOutput(this, 'SqlView', { value: inSql.join, description: 'How this variant would show a post in SQL.' });
   }
 }
 

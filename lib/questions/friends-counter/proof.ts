@@ -6,6 +6,7 @@ import { type Random, randomFrom } from '../../../engines/simulation/random.ts';
 import type { Verb } from '../../../lambdas/friends-counter/domain.ts';
 import {
   atLeastOnce,
+  type Fault,
   type Measured,
   type Proof,
   type Property,
@@ -106,6 +107,24 @@ const properties: readonly Property<'naive' | 'bare-add' | 'improved'>[] = [
     improved: { exactly: 0 },
   },
   {
+    name: 'friends that a repaired counter is wrong by when friends come between its fence and its reading',
+    unit: 'friends, over all such counters',
+    points: [1],
+    tier: 'emulator',
+    naive: { exactly: 0 },
+    'bare-add': { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
+    name: 'friends that a repaired counter is wrong by when its fence falls between a request’s reading and its writing',
+    unit: 'friends, over all such counters',
+    points: [1],
+    tier: 'emulator',
+    naive: { exactly: 0 },
+    'bare-add': { above: 0 },
+    improved: { exactly: 0 },
+  },
+  {
     name: 'capacity read for a view of a post that is viewed again and again',
     unit: 'read units',
     points: [1],
@@ -137,6 +156,8 @@ const authors = { ten: 10, thousand: 1_000, myriad: 5_000 } as const;
 const streamedFrom = load.celebrityFriends.value;
 const clientsAtOnce = 6;
 const settledMaxMs = 300_000;
+/** Recounts of a repair that are kept from reading: it takes two when it sees the same twice, and a third to be sure. */
+const recountsHeld = 4;
 
 /** The same workload for every variant: what differs is what the variant's outputs offer to look at. */
 async function measure(target: Target): Promise<Measured> {
@@ -149,9 +170,11 @@ async function measure(target: Target): Promise<Measured> {
   const newcomers = names('newcomer', size.people);
   const fans = names('fan', 2 * size.fans);
   const popular = 'popular';
+  const [watched, crossed, passers] = [names('watched', 2), names('crossed', 3), names('passer', 60)];
 
   say('friends of years');
-  await session.registerAll([...people, ...newcomers, ...fans, ...Object.keys(authors), 'star', popular]);
+  const strangers = [...watched, ...crossed, ...passers];
+  await session.registerAll([...people, ...newcomers, ...fans, ...Object.keys(authors), 'star', popular, ...strangers]);
   for (const [author, friends] of [
     ...Object.entries(authors),
     ['star', streamedFrom - Math.ceil(size.fans / 2)] as const,
@@ -221,24 +244,50 @@ async function measure(target: Target): Promise<Measured> {
   const starry = await wrong(session, ['star'], 'after the fans');
 
   say('a celebrity’s new fans');
-  const writesBefore = await session.counterWrites('thousand');
+  const { writes: writesBefore } = await session.counter('thousand');
   await pMap(early, (fan) => session.insist('befriend', fan, 'thousand', 8), { concurrency: clientsAtOnce });
   await untilSettled(session, 'thousand');
-  const writes = ((await session.counterWrites('thousand')) - writesBefore) / early.length;
+  const writes = ((await session.counter('thousand')).writes - writesBefore) / early.length;
 
   say('damaged counters, repaired while friends come and go');
   const damaged = ['star', popular, ...people.slice(0, 4)];
   for (const [index, user] of damaged.entries()) await session.damage(user, index % 2 === 0 ? 7 : -3);
-  const repairing = new AbortController();
-  const traffic = trafficUntil(repairing.signal, session, damaged, fans, random);
-  try {
-    await session.repairRound();
-  } finally {
-    repairing.abort();
-    await traffic;
-  }
+  await during(
+    () => session.repairRound(),
+    (signal) => trafficUntil(signal, session, damaged, fans, random),
+  );
   for (const user of damaged) await untilSettled(session, user);
   const unrepaired = await wrong(session, damaged, 'after the repair');
+
+  say('counters repaired while the job is kept from reading, and friends come');
+  const job = target.outputs['RepairFunction'];
+  if (job !== undefined) await target.faults.arm(job, throttled('Query', allBut(4)));
+  for (const user of [...watched, ...crossed]) await session.damage(user, 7);
+  await pMap(
+    watched,
+    (user) =>
+      during(
+        () => session.repair(user),
+        (signal) => friendAfterEachFence(signal, session, user, passers),
+      ),
+    { concurrency: watched.length },
+  );
+  say('and while their requests are kept from writing');
+  await target.faults.arm(session.output('RelateFunction'), throttled('TransactWriteItems', [1, 2, 3]));
+  // Twice as long: a request that has read before the fence is to have written before the job reads.
+  if (job !== undefined) await target.faults.arm(job, throttled('Query', allBut(8)));
+  await pMap(
+    crossed,
+    (user, index) =>
+      during(
+        () => session.repair(user),
+        (signal) => friendsOneByOne(signal, session, user, passers.slice(20 * index, 20 * (index + 1))),
+      ),
+    { concurrency: crossed.length },
+  );
+  await target.faults.disarm();
+  const betweenFenceAndReading = await wrong(session, watched, 'after late friends');
+  const acrossFence = await wrong(session, crossed, 'after friends across a fence');
 
   return {
     'friends counted wrongly after concurrent changes, retries and crashes': mixed.miscounted,
@@ -250,6 +299,10 @@ async function measure(target: Target): Promise<Measured> {
     'rows that SQL visits for a post whose author has 5,000 friends': rowsVisited(session),
     'writes of a celebrity’s counter for each new friend': writes,
     'friends that damaged counters are still wrong by after the repair job ran under traffic': unrepaired.miscounted,
+    'friends that a repaired counter is wrong by when friends come between its fence and its reading':
+      betweenFenceAndReading.miscounted,
+    'friends that a repaired counter is wrong by when its fence falls between a request’s reading and its writing':
+      acrossFence.miscounted,
     'capacity read for a view of a post that is viewed again and again': unitsAgain,
     'capacity read from the hottest partition of a viral post': viral({
       seed,
@@ -329,6 +382,60 @@ async function trafficUntil(
     },
     { concurrency: users.length },
   );
+}
+
+/** Does the work while the traffic goes on, which is told when it is done. */
+async function during(work: () => Promise<unknown>, traffic: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const going = traffic(done.signal);
+  try {
+    await work();
+  } finally {
+    done.abort();
+    await going;
+  }
+}
+
+/** The nth such calls of an invocation are throttled: the SDK waits up to 1, 2 and 4 s, and makes the same call again. */
+function throttled(call: string, nths: readonly number[]): readonly Fault[] {
+  return nths.map((nth) => ({ call, kind: 'fail', error: 'ThrottlingException', nth }));
+}
+
+/** All calls but each nth. Of a user with few friends a recount takes one query. */
+function allBut(nth: number): readonly number[] {
+  return Array.from({ length: recountsHeld * nth }, (_, index) => index + 1).filter((call) => call % nth !== 0);
+}
+
+/** One friend more as soon as a fence is seen: the same number after each, so that two recounts could agree on it. */
+async function friendAfterEachFence(
+  signal: AbortSignal,
+  session: Members,
+  user: string,
+  fans: readonly string[],
+): Promise<void> {
+  let { epoch: seen } = await session.counter(user);
+  for (const fan of fans) {
+    let epoch = seen;
+    while (epoch === seen) {
+      if (signal.aborted) return;
+      ({ epoch } = await session.counter(user));
+    }
+    seen = epoch;
+    await session.insist('befriend', fan, user, 8);
+  }
+}
+
+/** One request at a time, so that each fence finds one that has read and not written: they take little time but for that. */
+async function friendsOneByOne(
+  signal: AbortSignal,
+  session: Members,
+  user: string,
+  fans: readonly string[],
+): Promise<void> {
+  for (const fan of fans) {
+    if (signal.aborted) return;
+    await session.insist('befriend', fan, user, 8);
+  }
 }
 
 /** What the stream's batches have not counted yet is no error, as long as it is counted soon. */

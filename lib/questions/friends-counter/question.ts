@@ -153,6 +153,8 @@ export const question = {
         'capacity that a post reads when its author has 1,000 friends',
         'writes of a celebrity’s counter for each new friend',
         'friends that damaged counters are still wrong by after the repair job ran under traffic',
+        'friends that a repaired counter is wrong by when friends come between its fence and its reading',
+        'friends that a repaired counter is wrong by when its fence falls between a request’s reading and its writing',
         'capacity read for a view of a post that is viewed again and again',
         'capacity read from the hottest partition of a viral post',
       ],
