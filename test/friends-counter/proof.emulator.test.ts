@@ -165,7 +165,7 @@ testProof({
   proof,
   deployments,
   // Promise R3 is of every call of every function; conflicts and lost replies strike with the crashes.
-  faultsAtFull: 'storm',
+  faultsAtFull: { faults: 'storm', scale: 'small' },
   more: (result) => {
     it('meters what each variant used', () => {
       for (const usage of Object.values(result().units)) {
