@@ -98,7 +98,7 @@ function pointItem(
 ): Markup {
   return markup`<li id="point-${n}">
     <h3>${text}</h3>
-    <p>${answer}</p>
+    ${markdown(answer)}
     <p class="proved">Proved by:</p>
     <ul class="proved">
       ${properties.map((name) => markup`<li>${propertyLink(name, record)}</li>`)}

@@ -64,7 +64,8 @@ describe.each(built)('the page of $slug', (question) => {
 
   it('has every point, with its answer and the properties that prove it', () => {
     for (const { text: point, answer, properties } of question.points) {
-      expect(text()).toContain(asRead(`${point} ${answer} Proved by: ${properties.join(' ')}`));
+      const bare = answer.replaceAll(/^ *- |`/gm, '');
+      expect(text()).toContain(asRead(`${point} ${bare} Proved by: ${properties.join(' ')}`));
     }
   });
 

@@ -60,10 +60,19 @@ describe('the page of a question', () => {
     const page = shown({});
     expect(page).not.toContain('<img src=x');
     expect(attributes(page, 'onerror')).toEqual([]);
-    const names = ['title', 'ask', 'name', 'unit', 'improved', 'point', 'answer', 'property', 'function', 'call'];
+    const names = ['title', 'ask', 'name', 'unit', 'improved', 'point', 'property', 'function', 'call'];
     for (const name of [...names, 'action', 'reason', 'path', 'source', 'line']) {
       expect(textOf(page), name).toContain(hostile(name));
     }
+    // Of Markdown, in which an entity is a character.
+    expect(textOf(page)).toContain(hostile('answer').replace('&amp;', '&'));
+  });
+
+  it('has the lists and the code of an answer as such', () => {
+    const answer = 'Tables:\n\n- users:\n  - user: the ID\n\nIn SQL:\n\n    SELECT 1\n      FROM users;';
+    const page = shown({ question: { ...question, points: [{ ...question.points[0]!, answer }] } });
+    expect(page).toMatch(/<li>users:\s*<ul>\s*<li>user: the ID/);
+    expect(page).toContain('SELECT 1\n');
   });
 
   it('has numbers and bars in words, under the names of the variants', () => {

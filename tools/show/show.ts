@@ -65,7 +65,7 @@ function pointsText({ points }: Question): string {
   return points
     .flatMap(({ n, text, answer, properties }) => [
       `${n}. ${text}`,
-      ...(answer === '' ? [] : [`   ${answer}`]),
+      ...(answer === '' ? [] : [`   ${answer.replaceAll(/\n(?=.)/g, '\n   ')}`]),
       ...(properties.length === 0 ? [] : [`   Proved by: ${properties.join('; ')}`]),
     ])
     .join('\n');

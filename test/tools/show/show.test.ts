@@ -37,6 +37,13 @@ describe('designs show', () => {
     );
   });
 
+  it('keeps the lines of an answer under its point', () => {
+    const points = [{ ...question.points[0]!, answer: 'Tables:\n\n- users' }];
+    expect(showText({ ...shown, question: { ...question, points } }, false)).toContain(
+      '1. A key\n   Tables:\n\n   - users\n   Proved by: charges per key',
+    );
+  });
+
   it('draws the diagram in text on a terminal', () => {
     expect(showText(shown, true)).toContain('## Diagram: improved\n\nA  SQS Queue\n');
   });
