@@ -1,5 +1,6 @@
 import { randomFrom } from '../../engines/simulation/random.ts';
 import type { Account, TransferRequest } from '../../lambdas/banking-consistency/domain.ts';
+import type { Teller } from './teller.ts';
 
 /** One thing that a client does. */
 export type Task =
@@ -79,4 +80,15 @@ export function makeTasks(seed: number, transfers: number, looks: number): reado
   }
   for (let number = 0; number < looks; number += 1) tasks.splice(random.below(tasks.length + 1), 0, { do: 'look' });
   return tasks;
+}
+
+/** Does a task, its repeats at the same time; takes back what was posted. */
+export async function perform(bank: Teller, task: Task): Promise<void> {
+  if (task.do === 'look') {
+    await bank.look(customers.map(({ accountId }) => accountId));
+    return;
+  }
+  const outcomes = await Promise.all(Array.from({ length: task.times }, async () => bank.transfer(task.request)));
+  if (!task.thenReverse || outcomes.every(({ is }) => is !== 'posted')) return;
+  await Promise.all(Array.from({ length: task.times }, async () => bank.reverse(task.request.transferId)));
 }

@@ -54,8 +54,7 @@ export function slotKey(slot: number): string {
 
 /** The number of a slot's key; undefined for any other key. */
 export function slotOf(key: string): number | undefined {
-  const number = /^chain\/(\d{12})\.json$/.exec(key)?.[1];
-  return number === undefined ? undefined : Number(number);
+  return numberIn(key, slotPrefix);
 }
 
 /** Beside the chain: what an audit found up to that slot. Keys sort as their slots do. */
@@ -67,7 +66,11 @@ export function checkpointKey(slot: number): string {
 
 /** The slot of a checkpoint's key; undefined for any other key. */
 export function checkpointOf(key: string): number | undefined {
-  const number = /^checkpoints\/(\d{12})\.json$/.exec(key)?.[1];
+  return numberIn(key, checkpointPrefix);
+}
+
+function numberIn(key: string, prefix: string): number | undefined {
+  const number = key.startsWith(prefix) ? /^(\d{12})\.json$/.exec(key.slice(prefix.length))?.[1] : undefined;
   return number === undefined ? undefined : Number(number);
 }
 

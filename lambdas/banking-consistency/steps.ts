@@ -36,7 +36,17 @@ import {
   type TransferRequest,
   viewOf,
 } from './domain.ts';
-import type { accounts, archive, checkpoints, entries, heads, ledger, plainLedger, SlotPlace } from './store.ts';
+import type {
+  accounts,
+  archive,
+  CheckpointPlace,
+  checkpoints,
+  entries,
+  heads,
+  ledger,
+  plainLedger,
+  SlotPlace,
+} from './store.ts';
 
 export type Accounts = ReturnType<typeof accounts>;
 export type Ledger = ReturnType<typeof ledger>;
@@ -356,7 +366,7 @@ export async function audit({
   whole,
   isLate = () => false,
 }: Auditing): Promise<{ readonly report: AuditReport | undefined; readonly checkpoint: AuditCheckpoint }> {
-  // Each must not be older than what is read before it: another audit may write a checkpoint at any time.
+  // In this order: a checkpoint that another audit writes meanwhile would be ahead of the balances, or of the head.
   const places = await checkpoints.places();
   const readAtMs = clock();
   const balances = await Array.fromAsync(accounts.balances());
@@ -424,7 +434,7 @@ export async function auditNight({
  * audit that stopped at it would never find anything again.
  */
 async function newestOf(
-  places: Awaited<ReturnType<Checkpoints['places']>>,
+  places: readonly CheckpointPlace[],
   head: number,
   checkpoints: Pick<Checkpoints, 'read'>,
 ): Promise<{ readonly newest: AuditCheckpoint | undefined; readonly found: readonly Finding[] }> {

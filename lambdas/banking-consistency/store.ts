@@ -357,6 +357,9 @@ export interface SlotPlace {
   readonly versions: number;
 }
 
+/** Where the text of a checkpoint is: as of a slot. */
+export type CheckpointPlace = Omit<SlotPlace, 'versions'>;
+
 /** The archive: slots that are written once, in a bucket that keeps them. */
 export function archive(bucket: string, s3 = new S3Client(bounded)) {
   return {
@@ -427,7 +430,7 @@ export function heads(table: string, dynamo = client) {
 export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
   return {
     /** Where there is one, or something under its key, in the order of their slots. */
-    async places(): Promise<readonly Omit<SlotPlace, 'versions'>[]> {
+    async places(): Promise<readonly CheckpointPlace[]> {
       const found = await Array.fromAsync(objectsIn(s3, bucket, checkpointPrefix));
       return found.flatMap(({ key, oldest }) => {
         const slot = checkpointOf(key);
@@ -436,7 +439,7 @@ export function checkpoints(bucket: string, s3 = new S3Client(bounded)) {
     },
 
     /** As its oldest version has it; undefined for what is no checkpoint of that slot. */
-    async read({ slot, oldest }: Omit<SlotPlace, 'versions'>): Promise<AuditCheckpoint | undefined> {
+    async read({ slot, oldest }: CheckpointPlace): Promise<AuditCheckpoint | undefined> {
       if (oldest === undefined) return undefined;
       const text = await persist(persistence, patience, async () => textOf(s3, bucket, checkpointKey(slot), oldest));
       const checkpoint = parseCheckpoint(text);

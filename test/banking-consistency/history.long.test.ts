@@ -6,7 +6,7 @@ import {
   deposit,
   depositMinor,
   makeTasks,
-  type Task,
+  perform,
   vault,
 } from '../../clients/banking-consistency/workload.ts';
 import { checkStrictSerializability } from '../../engines/history/check.ts';
@@ -110,14 +110,7 @@ async function run(seed: number, { transfers, looks, clients } = size, mistake: 
   };
   const clerk = teller(http, randomFrom(seed));
   for (const { accountId } of customers) await clerk.transfer(deposit(accountId));
-  const perform = async (task: Task): Promise<void> => {
-    if (task.do === 'look') return void (await clerk.look(customers.map(({ accountId }) => accountId)));
-    const times = Array.from({ length: task.times });
-    const outcomes = await Promise.all(times.map(async () => clerk.transfer(task.request)));
-    if (task.thenReverse && outcomes.some(({ is }) => is === 'posted'))
-      await Promise.all(times.map(async () => clerk.reverse(task.request.transferId)));
-  };
-  await pMap(makeTasks(seed, transfers, looks), perform, { concurrency: clients });
+  await pMap(makeTasks(seed, transfers, looks), async (task) => perform(clerk, task), { concurrency: clients });
 
   const balances = [...world.balances.values()];
   const credits = world.entries.filter(({ deltaMinor }) => deltaMinor > 0);

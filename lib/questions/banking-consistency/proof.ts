@@ -9,10 +9,10 @@ import {
   depositMinor,
   hotAccount,
   makeTasks,
+  perform,
   shops,
   spenders,
   spending,
-  type Task,
   vault,
   victims,
 } from '../../../clients/banking-consistency/workload.ts';
@@ -255,16 +255,6 @@ async function overspend(bank: Teller): Promise<number> {
     const spentMinor = one.filter(({ is }) => is === 'posted').length * depositMinor;
     return sum + Math.max(0, spentMinor - depositMinor);
   }, 0);
-}
-
-async function perform(bank: Teller, task: Task): Promise<void> {
-  if (task.do === 'look') {
-    await bank.look(customers.map(({ accountId }) => accountId));
-    return;
-  }
-  const outcomes = await Promise.all(Array.from({ length: task.times }, async () => bank.transfer(task.request)));
-  if (!task.thenReverse || outcomes.every(({ is }) => is !== 'posted')) return;
-  await Promise.all(Array.from({ length: task.times }, async () => bank.reverse(task.request.transferId)));
 }
 
 /** Of an outcome that nobody heard of, the ledger knows what it did. */
